@@ -1,0 +1,1 @@
+"""Transformer decoders of the stimulus, and their linear reference."""

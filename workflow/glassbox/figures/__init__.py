@@ -1,0 +1,1 @@
+"""Tables that other people read, and the figures drawn from them."""

@@ -1,0 +1,1 @@
+"""What happens to the decoder when units are taken away."""

@@ -1,0 +1,1 @@
+"""Raw two-photon sessions: read, catalogued, simulated."""

@@ -1,0 +1,90 @@
+"""Small statistics that every stage shares."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """Adjusted p values (q), any shape flattened to (tests,); NaN stays NaN and is not counted.
+
+    Source: Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57, step-up procedure.
+    """
+    p = np.asarray(p, dtype=float)
+    q = np.full(p.shape, np.nan)
+    tested = np.isfinite(p)
+    values = p[tested]
+    if values.size == 0:
+        return q
+    order = np.argsort(values)
+    ranked = values[order] * values.size / np.arange(1, values.size + 1)
+    adjusted = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
+    back = np.empty_like(adjusted)
+    back[order] = adjusted
+    q[tested] = back
+    return q
+
+
+def exact_interval(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Clopper-Pearson interval of a proportion; (nan, nan) for n = 0.
+
+    Source: Clopper & Pearson 1934, Biometrika 26.
+    """
+    from scipy.stats import beta
+
+    if n == 0:
+        return float("nan"), float("nan")
+    tail = (1 - level) / 2
+    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, n - successes + 1))
+    high = 1.0 if successes == n else float(beta.ppf(1 - tail, successes + 1, n - successes))
+    return low, high
+
+
+def bootstrap_interval(
+    values: np.ndarray,
+    seed: int,
+    n_resamples: int = 2000,
+    level: float = 0.95,
+    clusters: np.ndarray | None = None,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean of `values`, (n,); NaN values are left out.
+
+    Where `clusters` (n,) is given (session or mouse of each value), clusters are drawn with
+    replacement first and values inside each drawn cluster second: the unit of analysis is the
+    cluster.
+
+    Source: Efron & Tibshirani 1993; Saravanan, Berman & Sober 2020 for the hierarchical form.
+    """
+    values = np.asarray(values, dtype=float)
+    keep = np.isfinite(values)
+    values = values[keep]
+    if values.size == 0:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    if clusters is None:
+        means = np.array(
+            [
+                values[rng.integers(values.size, size=values.size)].mean()
+                for _ in range(n_resamples)
+            ]
+        )
+    else:
+        clusters = np.asarray(clusters)[keep]
+        members = [values[clusters == c] for c in np.unique(clusters)]
+        means = np.empty(n_resamples)
+        for i in range(n_resamples):
+            drawn = [members[j] for j in rng.integers(len(members), size=len(members))]
+            total = sum(m[rng.integers(m.size, size=m.size)].sum() for m in drawn)
+            means[i] = total / sum(m.size for m in drawn)
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(means, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def permutation_p(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """(1 + #null ≥ observed) / (1 + N), null values along the first axis.
+
+    Source: Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9(1), 39.
+    """
+    null = np.asarray(null)
+    return (1 + (null >= np.asarray(observed)[None]).sum(axis=0)) / (1 + null.shape[0])

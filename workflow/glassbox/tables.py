@@ -1,0 +1,92 @@
+"""The tidy tables that other people read: their columns, their order, and how they are written.
+
+Columns may be added at the end, never renamed. Nothing that changes from run to run (times,
+dates) stands in a table.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from glassbox.errors import UserError
+from glassbox.files import replacing_file
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "decoding": tuple(
+        "cohort level mouse genotype session model seed split fold part task metric value ci_low "
+        "ci_high chance n".split()
+    ),
+    "insertion": tuple(
+        "cohort level session seed hook dictionary width k condition task metric value ci_low "
+        "ci_high n".split()
+    ),
+    "dictionaries": tuple(
+        "cohort level seed fold hook dictionary width k fvu l0 dead_fraction loss_recovered "
+        "epochs".split()
+    ),
+    "units": tuple(
+        "cohort level seed fold hook dictionary unit variable score preferred effect_size p q "
+        "selective density osi dsi".split()
+    ),
+    "tuning": tuple(
+        "cohort level seed fold hook dictionary unit variable condition response sem n".split()
+    ),
+    "ablation": tuple(
+        "cohort level mouse session seed hook dictionary intervention ablation selected_for "
+        "measured_on control n_units strength metric value baseline drop ci_low ci_high p "
+        "control_low control_high control_median n_controls selectivity".split()
+    ),
+    "confusion": tuple(
+        "cohort level seed hook dictionary intervention ablation selected_for n_units condition "
+        "task true predicted count".split()
+    ),
+    "ground_truth": tuple("claim metric value ci_low ci_high n".split()),
+    "excluded": tuple("session file stage reason".split()),
+    "benchmarks": tuple(
+        "benchmark subject unit value peer peer_version peer_value ratio notes".split()
+    ),
+}
+
+
+def as_text(value: Any) -> str:
+    """A value as it stands in a table: six significant digits, nothing for missing."""
+    if value is None:
+        return ""
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return str(value)
+
+
+def write_rows(path: str | Path, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as CSV, atomically; a row with a key that is no column is a fault of ours."""
+    columns = tuple(columns)
+    with replacing_file(path) as partial, open(partial, "w", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            extra = set(row) - set(columns)
+            if extra:
+                raise KeyError(f"{path}: no such column: {sorted(extra)}")
+            writer.writerow([as_text(row.get(column)) for column in columns])
+
+
+def write_table(table: str, path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the rows of one of the tables named in `COLUMNS`."""
+    write_rows(path, COLUMNS[table], rows)
+
+
+def read_rows(path: str | Path) -> list[dict[str, str]]:
+    """The rows of a CSV as texts."""
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such table; run the rule that makes it first.")
+    with open(path, newline="") as handle:
+        return list(csv.DictReader(handle))

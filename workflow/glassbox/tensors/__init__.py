@@ -1,0 +1,1 @@
+"""Sessions as chunked Zarr tensors, with their trials, splits and windows."""
