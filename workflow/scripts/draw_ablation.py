@@ -1,0 +1,40 @@
+"""Draw what the decoder loses without the units of a variable (claim 3)."""
+
+from __future__ import annotations
+
+from glassbox.cli import parser
+from glassbox.errors import user_errors
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser(__doc__)
+    arguments.add_argument(
+        "--ablation", required=True, metavar="CSV", help="the table ablation.csv"
+    )
+    arguments.add_argument(
+        "--confusion", required=True, metavar="CSV", help="the table confusion.csv"
+    )
+    arguments.add_argument("--pdf", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--png", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--csv", required=True, metavar="FILE", help="drawn numbers to write")
+    arguments.add_argument("--options", default="{}", metavar="JSON", help="section `figures`")
+    args = arguments.parse_args(argv)
+    with user_errors():
+        from glassbox.figures import ablation
+        from glassbox.figures.options import FiguresOptions
+        from glassbox.figures.output import write_figure
+        from glassbox.figures.read import read_table
+        from glassbox.options import options_from
+
+        options = options_from(FiguresOptions, args.options, "figures")
+        numbers = ablation.numbers(
+            read_table("ablation", args.ablation),
+            read_table("confusion", args.confusion),
+            options,
+        )
+        write_figure("ablation", numbers, ablation.draw, args.pdf, args.png, args.csv, options)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,36 @@
+"""Draw how well each mouse's stimuli are decoded, against chance and the linear reference."""
+
+from __future__ import annotations
+
+from glassbox.cli import parser
+from glassbox.errors import user_errors
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser(__doc__)
+    arguments.add_argument(
+        "--decoding", required=True, metavar="CSV", help="the table decoding.csv"
+    )
+    arguments.add_argument("--pdf", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--png", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--csv", required=True, metavar="FILE", help="drawn numbers to write")
+    arguments.add_argument("--options", default="{}", metavar="JSON", help="section `figures`")
+    args = arguments.parse_args(argv)
+    with user_errors():
+        from glassbox.figures import decoding
+        from glassbox.figures.options import FiguresOptions
+        from glassbox.figures.output import write_figure
+        from glassbox.figures.read import read_table
+        from glassbox.options import options_from
+
+        options = options_from(FiguresOptions, args.options, "figures")
+        numbers = decoding.numbers(
+            read_table("decoding", args.decoding),
+            options,
+        )
+        write_figure("decoding", numbers, decoding.draw, args.pdf, args.png, args.csv, options)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
