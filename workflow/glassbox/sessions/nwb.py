@@ -1,0 +1,281 @@
+"""Reading an NWB v1 session in blocks, each value checked as it passes.
+
+Source of the layout: allensdk 2.16.2, `brain_observatory/brain_observatory_nwb_data_set.py`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from glassbox.sessions import hdf5, layout, stimuli
+from glassbox.sessions.hdf5 import fault
+from glassbox.sessions.header import Header, frame_interval, header_of
+
+SERIES_BLOCK = 65_536  # samples of a one-dimensional series held in memory at once
+DFF_BLOCK_BYTES = 4 << 20  # dF/F held in memory at once while it is searched for NaN
+
+
+@dataclass(frozen=True)
+class StimulusTable:
+    """The trials of one stimulus, in order of time.
+
+    Attributes:
+        stimulus: such as 'drifting_gratings'.
+        start, stop: first frame and the frame after the last, (trials,), i8.
+        conditions: (trials,) f4 for each condition, NaN on blank trials.
+        blank: (trials,) bool, no grating was shown.
+    """
+
+    stimulus: str
+    start: np.ndarray
+    stop: np.ndarray
+    conditions: dict[str, np.ndarray]
+    blank: np.ndarray
+
+
+class Series:
+    """Behaviour on a clock of its own, read in blocks and put on the imaging clock.
+
+    Values between two samples are interpolated linearly; before the first sample and after the
+    last they are NaN. Where both clocks agree the samples pass unchanged, which is what allensdk
+    does with running speed (the first timestamp equals an imaging timestamp, the rest is padded
+    with NaN).
+    """
+
+    def __init__(self, data: h5py.Dataset, times: h5py.Dataset, column: int | None):
+        self.data, self.times, self.column = data, times, column
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """Values at increasing imaging times, (times,), f4."""
+        first = max(bisect_left(self.times, times[0]) - 1, 0)
+        last = min(bisect_left(self.times, times[-1]) + 1, len(self.times))
+        if last - first < 1:
+            return np.full(len(times), np.nan, dtype=np.float32)
+        where = slice(first, last) if self.column is None else (slice(first, last), self.column)
+        values = np.asarray(hdf5.read(self.data, where), dtype=np.float64)
+        known = np.asarray(hdf5.read(self.times, slice(first, last)), dtype=np.float64)
+        return np.interp(times, known, values, left=np.nan, right=np.nan).astype(np.float32)
+
+
+class NwbSession:
+    """An open NWB v1 session. Use as a context manager; nothing large is read on opening.
+
+    Raises:
+        UserError: from every method, where the file does not hold what the layout promises.
+    """
+
+    def __init__(self, path: str | Path, ignore_stimuli: Iterable[str] = ()):
+        self.path = Path(path)
+        self._ignore_stimuli = tuple(ignore_stimuli)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> NwbSession:
+        self._file = self._stack.enter_context(hdf5.opened(self.path))
+        try:
+            self.header: Header = header_of(self._file, self._ignore_stimuli)
+            self.frame_interval_s = frame_interval(self._file)
+        except BaseException:
+            self._stack.close()
+            raise
+        self._dff = hdf5.dataset(self._file, layout.DFF)
+        self._times = hdf5.dataset(self._file, layout.DFF_TIMES)
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self._stack.close()
+
+    @property
+    def n_cells(self) -> int:
+        return self._dff.shape[0]
+
+    @property
+    def n_frames(self) -> int:
+        return self._dff.shape[1]
+
+    def frame_times(self, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Times of the frames first..last, (frames,), f8 seconds, checked to increase."""
+        return self._increasing(self._times, layout.DFF_TIMES, first, last, "frame")
+
+    def cell_specimen_ids(self) -> np.ndarray:
+        """Identity of each cell, (cells,), i8, each once."""
+        ids = hdf5.read(hdf5.dataset(self._file, layout.CELL_SPECIMEN_IDS))
+        if ids.dtype.kind not in "iu":
+            raise fault(
+                self.path,
+                layout.CELL_SPECIMEN_IDS,
+                f"found type {ids.dtype}, expected whole numbers",
+            )
+        values, counts = np.unique(ids, return_counts=True)
+        if len(values) != len(ids):
+            twice = values[counts > 1][0]
+            raise fault(
+                self.path,
+                layout.CELL_SPECIMEN_IDS,
+                f"the id {twice} stands there {counts.max()} times, expected each cell once",
+            )
+        return ids.astype(np.int64)
+
+    def dff_rows(self, first: int, last: int) -> np.ndarray:
+        """dF/F of the cells first..last over the whole recording, (cells, frames), f4."""
+        return np.asarray(hdf5.read(self._dff, slice(first, last)), dtype=np.float32)
+
+    def dff_frames(self, first: int, last: int) -> np.ndarray:
+        """dF/F of all cells in the frames first..last, (frames, cells), f4, C-contiguous.
+
+        Raises:
+            UserError: a value is NaN or infinite; all such values of the recording are counted.
+        """
+        block = np.empty((self.n_cells, last - first), dtype=np.float32)
+        try:
+            self._dff.read_direct(block, np.s_[:, first:last])
+        except (OSError, RuntimeError):
+            hdf5.read(self._dff, np.s_[:, first:last])  # says which data cannot be read
+            raise
+        if not np.isfinite(block.min(initial=0) + block.max(initial=0)):
+            self._tell_not_finite()
+        return np.ascontiguousarray(block.T)
+
+    def running_speed(self) -> Series | None:
+        """Running speed, cm/s, or None where the session has none."""
+        return self._series(layout.RUNNING_SPEED, layout.RUNNING_SPEED_TIMES, None)
+
+    def pupil_location(self, axis: int) -> Series | None:
+        """Position of the pupil along an axis (0 x, 1 y), cm, or None."""
+        return self._series(layout.PUPIL_LOCATION, layout.PUPIL_LOCATION_TIMES, axis)
+
+    def pupil_size(self) -> Series | None:
+        """Size of the pupil, pixels, or None."""
+        return self._series(layout.PUPIL_SIZE, layout.PUPIL_SIZE_TIMES, None)
+
+    def stimulus_tables(self) -> dict[str, StimulusTable]:
+        """The trials of each stimulus whose layout is known, by stimulus."""
+        known = [name for name in self.header.stimuli if name in stimuli.CONDITIONS]
+        return {name: self._stimulus_table(name) for name in known}
+
+    def _series(self, data_path: str, times_path: str, column: int | None) -> Series | None:
+        data = hdf5.optional_dataset(self._file, data_path)
+        times = hdf5.optional_dataset(self._file, times_path)
+        if data is None or times is None or data.shape[0] == 0:
+            return None
+        wanted = (len(times),) if column is None else (len(times), 2)
+        if data.shape != wanted:
+            raise fault(
+                self.path,
+                data_path,
+                f"found shape {data.shape}, expected {wanted} as its {len(times):,} timestamps",
+            )
+        for first in range(0, len(times), SERIES_BLOCK):
+            self._increasing(times, times_path, first, first + SERIES_BLOCK, "sample")
+        return Series(data, times, column)
+
+    def _increasing(
+        self, found: h5py.Dataset, path: str, first: int, last: int | None, what: str
+    ) -> np.ndarray:
+        """A block of timestamps, checked to increase from the sample before it on."""
+        before = max(first - 1, 0)
+        times = np.asarray(hdf5.read(found, slice(before, last)), dtype=np.float64)
+        wrong = np.flatnonzero(~(np.diff(times) > 0))
+        if len(wrong):
+            at = int(wrong[0])
+            raise fault(
+                self.path,
+                path,
+                f"{what} {before + at + 1:,} is at {times[at + 1]:.6f} s, the one before it at "
+                f"{times[at]:.6f} s; expected times that increase",
+            )
+        return times[first - before :]
+
+    def _stimulus_table(self, stimulus: str) -> StimulusTable:
+        group = layout.stimulus_group(stimulus)
+        data = np.asarray(hdf5.read(self._file[f"{group}/{layout.STIMULUS_DATA}"]), dtype=float)
+        frames = self._frames(f"{group}/{layout.STIMULUS_FRAMES}")
+        features = hdf5.texts(self._file[f"{group}/{layout.STIMULUS_FEATURES}"])
+        wanted = stimuli.CONDITIONS[stimulus]
+        conditions = {c.name: data[:, features.index(c.feature)].copy() for c in wanted}
+        empty = np.all([np.isnan(values) for values in conditions.values()], axis=0)
+        if layout.GRATINGS_BLANK in features:
+            blank = data[:, features.index(layout.GRATINGS_BLANK)] == 1
+        else:
+            blank = empty
+        for condition in wanted:
+            lost = np.flatnonzero(~blank & ~np.isfinite(conditions[condition.name]))
+            if len(lost):
+                raise fault(
+                    self.path,
+                    f"{group}/{layout.STIMULUS_DATA}",
+                    f"trial {lost[0]} has no {condition.feature} and is no blank sweep "
+                    f"({len(lost)} such trial{'s' * (len(lost) > 1)}), expected a number",
+                )
+            conditions[condition.name][blank] = np.nan
+        return StimulusTable(
+            stimulus=stimulus,
+            start=frames[:, 0].copy(),
+            stop=frames[:, 1].copy(),
+            conditions={name: values.astype(np.float32) for name, values in conditions.items()},
+            blank=blank,
+        )
+
+    def _frames(self, path: str) -> np.ndarray:
+        """First and last frame of each trial, (trials, 2), i8, inside the recording, in order."""
+        found = np.asarray(hdf5.read(self._file[path]))
+        if found.dtype.kind not in "iuf" or not np.array_equal(found, np.floor(found)):
+            raise fault(self.path, path, "found values that are no whole numbers of frames")
+        frames = found.astype(np.int64)
+        start, stop = frames[:, 0], frames[:, 1]
+        checks = (
+            (start < 0, lambda i: f"trial {i} starts at frame {start[i]:,}, before the recording"),
+            (
+                stop <= start,
+                lambda i: (
+                    f"trial {i} starts at frame {start[i]:,} and ends at frame "
+                    f"{stop[i]:,}; expected an end after the start"
+                ),
+            ),
+            (
+                stop > self.n_frames,
+                lambda i: (
+                    f"trial {i} ends at frame {stop[i]:,}, the recording has "
+                    f"{self.n_frames:,} frames; the file is probably truncated"
+                ),
+            ),
+            (
+                np.concatenate([[False], np.diff(start) <= 0]),
+                lambda i: (
+                    f"trial {i} starts at frame {start[i]:,}, not after the trial before "
+                    f"it at frame {start[i - 1]:,}; expected trials in order of time"
+                ),
+            ),
+        )
+        for wrong, sentence in checks:
+            if wrong.any():
+                raise fault(self.path, path, sentence(int(np.flatnonzero(wrong)[0])))
+        return frames
+
+    def _tell_not_finite(self) -> None:
+        """Count the values of dF/F that are NaN or infinite and raise the sentence about them."""
+        step = max(DFF_BLOCK_BYTES // (4 * self.n_cells), 1)
+        count, cells, first = 0, set(), None
+        for at in range(0, self.n_frames, step):
+            cell, frame = np.nonzero(~np.isfinite(self._dff[:, at : at + step]))
+            if len(cell) and first is None:
+                k = np.lexsort((cell, frame))[0]
+                first = (int(cell[k]), at + int(frame[k]))
+            count += len(cell)
+            cells.update(cell.tolist())
+        ids = hdf5.read(hdf5.dataset(self._file, layout.CELL_SPECIMEN_IDS))
+        raise fault(
+            self.path,
+            layout.DFF,
+            f"{count:,} value{'s' * (count > 1)} of {len(cells):,} cell{'s' * (len(cells) > 1)} "
+            f"{'are' if count > 1 else 'is'} NaN or infinite, the first at cell {first[0]} "
+            f"(cell specimen {ids[first[0]]}), frame {first[1]:,}; expected numbers",
+            "Leave out such cells or frames when exporting the session, or exclude it with "
+            "cohorts.exclude",
+        )

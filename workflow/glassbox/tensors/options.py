@@ -1,0 +1,27 @@
+"""Options of the tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glassbox.errors import UserError
+
+
+@dataclass(frozen=True)
+class TensorOptions:
+    """How a recording becomes a tensor with trials and splits."""
+
+    guard_trials: int = 3  # trials left out of training or selection at each border of parts
+    jump: float = 1.5  # a frame interval longer than this many median ones is a jump
+
+    def check(self, section: str) -> None:
+        if self.guard_trials < 0:
+            raise UserError(
+                f"{section}.guard_trials: expected a whole number of trials, at least 0; "
+                f"found {self.guard_trials}."
+            )
+        if not self.jump > 1:
+            raise UserError(
+                f"{section}.jump: expected a number of median frame intervals above 1; "
+                f"found {self.jump:g}."
+            )
