@@ -1,0 +1,75 @@
+"""How well a dictionary reconstructs: pooled over all samples, in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from glassbox.dictionaries.topk import FIRED, TopKDictionary
+
+
+@dataclass
+class Reconstruction:
+    """Sums from which the fraction of variance unexplained, L0 and dead units follow.
+
+    Sums are pooled over blocks, so the result does not depend on how samples fall into blocks (a
+    mean of per-block ratios would).
+    """
+
+    n: int = 0
+    squared_error: float = 0.0
+    squared_norm: float = 0.0
+    active: int = 0
+    total: torch.Tensor | float = 0.0  # (dim,) float64
+    fired: torch.Tensor | None = field(default=None)  # (width,) number of latents in which it fired
+
+    def add(self, x: torch.Tensor, reconstruction: torch.Tensor, z: torch.Tensor) -> None:
+        """Add a block: inputs and reconstructions (n, dim), codes (n, width)."""
+        wide = x.double()
+        self.n += x.shape[0]
+        self.squared_error += float((wide - reconstruction.double()).square().sum())
+        self.squared_norm += float(wide.square().sum())
+        self.total = self.total + wide.sum(0)
+        fired = z > FIRED
+        self.active += int(fired.sum())
+        self.fired = fired.sum(0) + (0 if self.fired is None else self.fired)
+
+    @property
+    def fvu(self) -> float:
+        """Squared error over squared deviation from the pooled mean."""
+        deviation = self.squared_norm - float(self.total.square().sum()) / self.n
+        return self.squared_error / deviation if deviation > 0 else float("nan")
+
+    @property
+    def explained_variance(self) -> float:
+        return 1 - self.fvu
+
+    @property
+    def l0(self) -> float:
+        """Mean number of units that fired in one latent."""
+        return self.active / self.n
+
+    @property
+    def dead_fraction(self) -> float:
+        """Share of the units that fired in no sample."""
+        return float((self.fired == 0).double().mean())
+
+
+@torch.no_grad()
+def reconstruct(dictionary: TopKDictionary, x: torch.Tensor, block: int = 8192) -> Reconstruction:
+    """Pool the reconstruction of `x`, (n, dim), over blocks."""
+    pooled = Reconstruction()
+    for part in x.split(block):
+        z = dictionary.encode(part)
+        pooled.add(part, dictionary.decode(z), z)
+    return pooled
+
+
+def loss_recovered(clean: float, spliced: float, zeroed: float) -> float:
+    """Share of the decoder's loss, between latents set to zero and left alone, that is kept.
+
+    `(zeroed − spliced) / (zeroed − clean)`, each a mean cross-entropy: 1 where the splice costs
+    nothing, 0 where it is as bad as latents of zero (the zero-ablation denominator).
+    """
+    return (zeroed - spliced) / (zeroed - clean) if zeroed != clean else float("nan")

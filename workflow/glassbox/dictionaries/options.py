@@ -1,0 +1,62 @@
+"""How a dictionary is learned from a decoder's activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glassbox.errors import UserError
+
+HOOKS = ("latents",)
+
+
+@dataclass(frozen=True)
+class DictionaryOptions:
+    """Options of stage 4. Lengths are counted in activations: one latent of one trial is one."""
+
+    hook: str = "latents"  # where the dictionary is inserted
+    width: int = 512  # units
+    k: int = 16  # units active in one latent
+    seed: int = 0  # initialisation, shuffling, unit dropout and noise
+    copies: int = 4  # passes over the training trials that fill the cache: one clean, the rest ...
+    copies_keep: float = 0.5  # ... each with a random share of the cells, this share to all
+    samples: int = 1_200_000  # activations drawn in training, at most
+    batch: int = 1024  # activations in one step
+    learning_rate: float = 2e-3
+    warm_up: float = 0.05  # share of the steps over which the learning rate rises
+    decay: float = 0.3  # share of the steps over which it falls to nothing at the end
+    k_aux: int = 32  # dead units that AuxK uses, at most
+    aux_weight: float = 1 / 32  # Gao et al. 2024
+    dead_epochs: float = 1.5  # a unit silent for so many passes over the cache is dead
+    checks: int = 20  # looks at the selection block's explained variance in a training
+    patience: int = 6  # looks without a gain before training stops
+    noise_draws: int = 4  # draws of the equal-norm noise control
+    resamples: int = 1000  # bootstrap resamples of an interval
+
+    def check(self, section: str) -> None:
+        """Raise a `UserError` that names the option that cannot be."""
+        if self.hook not in HOOKS:
+            raise UserError(
+                f"{section}.hook: expected one of {', '.join(HOOKS)}; found {self.hook!r}."
+            )
+        if self.k < 1:
+            raise UserError(f"{section}.k: expected at least 1 active unit; found {self.k}.")
+        if self.width < 2 * self.k:
+            raise UserError(
+                f"{section}.width: expected a whole number of units, at least 2 × k = "
+                f"{2 * self.k}; found {self.width}."
+            )
+        for name in ("copies", "samples", "batch", "k_aux", "checks", "patience", "noise_draws"):
+            if getattr(self, name) < 1:
+                raise UserError(
+                    f"{section}.{name}: expected at least 1; found {self.__dict__[name]}."
+                )
+        for name in ("copies_keep", "warm_up", "decay"):
+            if not 0 < getattr(self, name) <= 1:
+                raise UserError(
+                    f"{section}.{name}: expected a share above 0 and up to 1; "
+                    f"found {getattr(self, name)}."
+                )
+        if self.learning_rate <= 0 or self.dead_epochs <= 0 or self.aux_weight < 0:
+            raise UserError(
+                f"{section}: learning_rate and dead_epochs must be above 0, aux_weight at least 0."
+            )
