@@ -1,0 +1,116 @@
+"""The activations of a dictionary's units, as stage 4 leaves them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glassbox.errors import UserError
+
+SELECTION = 1
+_FILE = re.compile(r"activations-seed(\d+)-fold(\d+)\.npz")
+
+
+@dataclass(frozen=True)
+class Session:
+    """One session of a dictionary: its name, mouse and Cre line, and whether it was held out."""
+
+    session: str
+    mouse: str
+    cre_line: str
+    held_out: bool
+
+
+@dataclass(frozen=True)
+class DictionaryFolder:
+    """`results/dictionaries/{cohort}/{hook}/`: what stage 5 reads of it.
+
+    Attributes:
+        path: the folder.
+        dictionary: architecture (topk, ...).
+        hook: where in the decoder.
+        sessions: in the order of `session_index`.
+        classes: values of each task's condition, in the order of the class index.
+    """
+
+    path: Path
+    dictionary: str
+    hook: str
+    sessions: tuple[Session, ...]
+    classes: dict[str, tuple[float, ...]]
+
+    @classmethod
+    def open(cls, path: str | Path) -> DictionaryFolder:
+        """Read `dictionary.json`."""
+        path = Path(path)
+        file = path / "dictionary.json"
+        if not file.exists():
+            raise UserError(f"{file}: no such file; run the rule train_dictionary first.")
+        meta = json.loads(file.read_text())
+        sessions = tuple(
+            Session(
+                s["session"], str(s["mouse"]), str(s["cre_line"]), bool(s.get("held_out", False))
+            )
+            for s in meta["sessions"]
+        )
+        classes = {task: tuple(values) for task, values in meta["classes"].items()}
+        return cls(path, meta["dictionary"], meta["hook"], sessions, classes)
+
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """Every (seed, fold) of the folder, sorted."""
+        found = (_FILE.fullmatch(file.name) for file in self.path.iterdir())
+        return tuple(sorted((int(m[1]), int(m[2])) for m in found if m))
+
+    def selection(self, seed: int, fold: int) -> Activations:
+        """The selection trials of the sessions that the decoder was trained on."""
+        with np.load(self.path / f"activations-seed{seed}-fold{fold}.npz") as stored:
+            session = stored["session_index"]
+            trained = np.array([not s.held_out for s in self.sessions])
+            keep = (stored["part"] == SELECTION) & trained[session]
+            return Activations(
+                activation=stored["unit_activation"][keep],
+                session=session[keep].astype(np.int64),
+                block=stored["block"][keep].astype(np.int64),
+                label={t: stored[f"label_{t}"][keep].astype(np.int64) for t in self.classes},
+                density=stored["density"],
+            )
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Trials of one decoder and dictionary.
+
+    Attributes:
+        activation: mean over latents and windows of each unit, (trials, width).
+        session: index into `DictionaryFolder.sessions`, (trials,).
+        block: block of the stimulus in which a trial was shown, (trials,).
+        label: class index of each task, (trials,).
+        density: share of training latents in which a unit is active, (width,).
+    """
+
+    activation: np.ndarray
+    session: np.ndarray
+    block: np.ndarray
+    label: dict[str, np.ndarray]
+    density: np.ndarray
+
+    def alive(self) -> np.ndarray:
+        """Units that were active at least once on the training trials, sorted indices."""
+        return np.flatnonzero(self.density > 0)
+
+
+def runs_of(folder: DictionaryFolder) -> Iterator[tuple[int, int, Activations]]:
+    """Each seed and fold with its selection trials."""
+    runs = folder.runs()
+    if not runs:
+        raise UserError(
+            f"{folder.path}: expected activations-seed*-fold*.npz; found none. Run the rule "
+            "train_dictionary again."
+        )
+    for seed, fold in runs:
+        yield seed, fold, folder.selection(seed, fold)

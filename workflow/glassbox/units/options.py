@@ -1,0 +1,48 @@
+"""How units are measured, claimed and scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from glassbox.errors import UserError
+
+Claim = Literal["point", "interval"]
+
+
+@dataclass(frozen=True)
+class UnitOptions:
+    """How units are measured and when one counts as selective."""
+
+    q: float = 0.05  # false discovery rate of the permutation test over the units of a variable
+    min_effect: float = 0.05  # least share of a unit's variance that the variable must explain
+    claim: Claim = "point"  # what must exceed min_effect: the estimate, or a test against it
+    permutations: int = 10_000  # of trials, within session and stimulus block
+    labelings: int = 20_000  # of mice; all of them where there are no more than this
+    relabelings: int = 200  # of mice, for the count of false genotype claims
+    seed: int = 0
+    truth_trials: int = 2_000  # fresh simulated trials of each session
+    truth_mice: int = 8  # fresh simulated mice of each line
+    truth_mouse_trials: int = 628  # simulated trials of each fresh mouse
+
+    def check(self, section: str) -> None:
+        """Refuse values that would make a claim meaningless."""
+        for name in ("q", "min_effect"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise UserError(f"{section}.{name}: expected a number in (0, 1); found {value}.")
+        least = {
+            "permutations": 99,
+            "labelings": 99,
+            "relabelings": 1,
+            "truth_trials": 40,
+            "truth_mice": 2,
+            "truth_mouse_trials": 40,
+        }
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if value < smallest:
+                raise UserError(
+                    f"{section}.{name}: expected a whole number, at least {smallest}; "
+                    f"found {value}."
+                )

@@ -1,0 +1,67 @@
+"""Which units are selective for a variable that changes from trial to trial?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassbox.statistics import benjamini_hochberg
+from glassbox.units.groups import group_codes
+from glassbox.units.options import UnitOptions
+from glassbox.units.permutation import permutation_test
+from glassbox.units.variance import Explained, explained_variance
+
+
+@dataclass(frozen=True)
+class TrialTest:
+    """The claim procedure over all units, for one variable.
+
+    Attributes:
+        p: permutation p, (units,).
+        q: Benjamini-Hochberg over units, (units,).
+        explained: share of the variance that the variable explains.
+        selective: the units that are claimed, (units,) bool.
+    """
+
+    p: np.ndarray
+    q: np.ndarray
+    explained: Explained
+    selective: np.ndarray
+
+
+def claim_trials(
+    activation: np.ndarray,
+    label: np.ndarray,
+    session: np.ndarray,
+    block: np.ndarray,
+    others: tuple[np.ndarray, ...],
+    options: UnitOptions,
+) -> TrialTest:
+    """Test every unit for the variable and say which are selective.
+
+    Labels are permuted among the trials of a session and stimulus block that agree in the other
+    variables, so that a unit tuned to direction alone is not taken for one tuned to temporal
+    frequency because the two happen to be associated in a short block.
+
+    A unit is selective if q is below `options.q` and the variable explains more than
+    `options.min_effect` of the variance: by its ω² (claim "point"), or by a test of that
+    hypothesis at the same false-discovery rate (claim "interval").
+
+    Args:
+        activation: (trials, units).
+        label: class of each trial, (trials,).
+        session, block: of each trial, (trials,).
+        others: class of each trial in the other variables, each (trials,).
+        options: of the claim procedure.
+    """
+    strata = group_codes(session, block)
+    finer = group_codes(strata, *others)
+    p = permutation_test(activation, label, finer, options.permutations, options.seed)
+    q = benjamini_hochberg(p)
+    explained = explained_variance(activation, label, strata, others, options.min_effect)
+    if options.claim == "point":
+        large = explained.omega2 >= options.min_effect
+    else:
+        large = benjamini_hochberg(explained.p_minimum) < options.q
+    return TrialTest(p, q, explained, (q < options.q) & large)
