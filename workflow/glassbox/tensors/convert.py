@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec
+from zarr.errors import ZarrUserWarning
 
 import glassbox
 from glassbox.files import (
@@ -54,6 +56,7 @@ def convert_session(
         with replacing_folder(out) as folder:
             source = {"file": Path(nwb).name, "sha256": sha256_of_file(nwb)}
             about = _Writer(folder, session, source, options).write()
+            _consolidate(folder)
             about["content_sha256"] = sha256_of_folder(folder)
         with replacing_file(manifest) as partial:
             partial.write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
@@ -64,6 +67,21 @@ def shard_frames(n_cells: int) -> int:
     """Frames of one shard: a power of two of chunks, at most `SHARD_BYTES`, at least a chunk."""
     chunks = max(SHARD_BYTES // (4 * n_cells * CHUNK_FRAMES), 1)
     return CHUNK_FRAMES * (1 << (chunks.bit_length() - 1))
+
+
+def _consolidate(folder: Path) -> None:
+    """Repeat the metadata of all arrays in the root, so that xarray opens the store at once.
+
+    Zarr lists a folder in the order of the file system; sorted keys make the bytes the same
+    everywhere.
+    """
+    with warnings.catch_warnings():
+        # zarr warns that consolidated metadata is no part of the specification yet; readers that
+        # do not know it pass over it.
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        zarr.consolidate_metadata(folder, zarr_format=3)
+    root = folder / "zarr.json"
+    root.write_text(json.dumps(json.loads(root.read_text()), indent=1, sort_keys=True) + "\n")
 
 
 @dataclass
