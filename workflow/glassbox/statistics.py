@@ -81,6 +81,32 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def bootstrap_weights(
+    n: int, seed: int, n_resamples: int = 1000, clusters: np.ndarray | None = None
+) -> np.ndarray:
+    """How often each of `n` observations is drawn in each resample, (resamples, n) float32.
+
+    `weighted_means` turns them into resampled means of many variables in one product. With
+    `clusters` (n,), clusters are drawn first and observations inside each drawn cluster second.
+    """
+    rng = np.random.default_rng(seed)
+    if clusters is None:
+        return rng.multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(np.float32)
+    names, member_of = np.unique(np.asarray(clusters), return_inverse=True)
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
+    weights = np.zeros((n_resamples, n), dtype=np.float32)
+    for cluster in range(len(names)):
+        members = np.flatnonzero(member_of == cluster)
+        share = np.full(len(members), 1 / len(members))
+        weights[:, members] = rng.multinomial(drawn[:, cluster] * len(members), share)
+    return weights
+
+
+def weighted_means(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Resampled means, (resamples, n) and (n, variables) → (resamples, variables)."""
+    return (weights @ values.astype(np.float32)) / weights.sum(axis=1, keepdims=True)
+
+
 def permutation_p(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     """(1 + #null ≥ observed) / (1 + N), null values along the first axis.
 
