@@ -1,0 +1,290 @@
+"""Tables of a small made-up run, in the exact columns, for tests of tables and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from glassbox.tables import write_table
+
+DIRECTIONS = tuple(range(0, 360, 45))
+FREQUENCIES = (1, 2, 4, 8, 15)
+LINES = ("Cux2-CreERT2", "Rorb-IRES2-Cre")
+CLASSES = {"direction": DIRECTIONS, "temporal_frequency": FREQUENCIES}
+TRUE_ACCURACY = {"direction": 0.85, "temporal_frequency": 0.6}
+
+
+class Run:
+    """A run over `mice` mice, with one session each; `write(folder)` writes all its tables."""
+
+    def __init__(self, mice=12, seeds=(0,), folds=(0,), units=96, genotype=True, seed=0):
+        self.rng = np.random.default_rng(seed)
+        self.seeds, self.folds, self.units, self.genotype = seeds, folds, units, genotype
+        self.mice = [f"M{i + 1:02d}" for i in range(mice)]
+        self.line = {m: LINES[i * 2 // mice if mice > 1 else 0] for i, m in enumerate(self.mice)}
+        self.session = {m: f"sim-{self.line[m][:4]}-{m[1:]}" for m in self.mice}
+
+    def cohorts(self):
+        """(cohort, level, mice) of every cohort that the pipeline would make."""
+        made = [(f"mouse-{m}", "mouse", [m]) for m in self.mice]
+        if len(self.mice) > 1:
+            for line in LINES:
+                made.append(
+                    (f"genotype-{line}", "genotype", [m for m in self.mice if self.line[m] == line])
+                )
+            made.append(("all", "all", self.mice))
+        return made
+
+    def write(self, folder):
+        folder = Path(folder)
+        tables = {
+            "decoding": self.decoding(),
+            "insertion": self.insertion(),
+            "dictionaries": self.dictionaries(),
+            **self.units_and_tuning(),
+            "ablation": self.ablation(),
+            "confusion": self.confusion(),
+            "ground_truth": [],
+            "excluded": [],
+        }
+        for table, rows in tables.items():
+            write_table(table, folder / f"{table}.csv", rows)
+        return folder
+
+    def decoding(self):
+        for cohort, level, mice in self.cohorts():
+            for model in ("identity_keyed", "logistic_regression"):
+                if model == "logistic_regression" and level != "mouse":
+                    continue
+                for m in mice:
+                    for s in self.seeds:
+                        for task, base in TRUE_ACCURACY.items():
+                            for fold in [*self.folds, "pooled"]:
+                                value = np.clip(base + self.rng.normal(0, 0.05), 0, 1)
+                                value += 0.03 * (level != "mouse") - 0.05 * (model[0] == "l")
+                                value = min(value, 1.0)
+                                n = 598 if fold == "pooled" else 120
+                                half = 1.96 * np.sqrt(value * (1 - value) / n)
+                                yield {
+                                    "cohort": cohort,
+                                    "level": level,
+                                    "mouse": m,
+                                    "genotype": self.line[m],
+                                    "session": self.session[m],
+                                    "model": model,
+                                    "seed": s,
+                                    "split": "crossfit",
+                                    "fold": fold,
+                                    "part": "test",
+                                    "task": task,
+                                    "metric": "accuracy",
+                                    "value": value,
+                                    "ci_low": value - half,
+                                    "ci_high": min(value + half, 1.0),
+                                    "chance": 1 / len(CLASSES[task]),
+                                    "n": n,
+                                }
+
+    def _fit(self, cohort, level, seed, **more):
+        return {
+            "cohort": cohort,
+            "level": level,
+            "seed": seed,
+            "hook": "latents",
+            "dictionary": "topk",
+            **more,
+        }
+
+    def insertion(self):
+        for cohort, level, mice in self.cohorts():
+            for s in self.seeds:
+                for m in mice:
+                    for task, base in TRUE_ACCURACY.items():
+                        clean = base + self.rng.normal(0, 0.05)
+                        cost = {"clean": 0.0, "spliced": 0.006, "noise": 0.12}
+                        for condition, c in cost.items():
+                            value = clean - c - (c > 0) * abs(self.rng.normal(0, 0.006))
+                            yield self._fit(
+                                cohort,
+                                level,
+                                s,
+                                session=self.session[m],
+                                width=512,
+                                k=16,
+                                condition=condition,
+                                task=task,
+                                metric="accuracy",
+                                value=value,
+                                ci_low=value - 0.03,
+                                ci_high=value + 0.03,
+                                n=598,
+                            )
+
+    def dictionaries(self):
+        for cohort, level, _ in self.cohorts():
+            for s in self.seeds:
+                for f in self.folds:
+                    yield self._fit(
+                        cohort,
+                        level,
+                        s,
+                        fold=f,
+                        width=512,
+                        k=16,
+                        fvu=0.08,
+                        l0=15.6,
+                        dead_fraction=0.4,
+                        loss_recovered=0.99,
+                        epochs=20,
+                    )
+
+    def units_and_tuning(self):
+        units, tuning = [], []
+        for cohort, level, mice in self.cohorts():
+            for s in self.seeds:
+                for f in self.folds:
+                    for u in range(self.units):
+                        self._one_unit(units, tuning, cohort, level, mice, s, f, u * 3)
+        return {"units": units, "tuning": tuning}
+
+    def _one_unit(self, units, tuning, cohort, level, mice, s, f, u):
+        rng = self.rng
+        fit = self._fit(cohort, level, s, fold=f, unit=u)
+        tuned = {"direction": rng.random() < 0.5, "temporal_frequency": rng.random() < 0.3}
+        preferred = rng.choice(DIRECTIONS)
+        away = np.deg2rad(np.array(DIRECTIONS) - preferred)
+        curve = np.exp(3 * (np.cos(away) - 1)) + rng.uniform(0, 1) * np.exp(3 * (-np.cos(away) - 1))
+        peak = rng.choice(len(FREQUENCIES))
+        curves = {
+            "direction": curve if tuned["direction"] else np.ones(8),
+            "temporal_frequency": np.exp(-((np.arange(5) - peak) ** 2) / 2)
+            if tuned["temporal_frequency"]
+            else np.ones(5),
+        }
+        for variable, values in curves.items():
+            values = np.clip(values + rng.normal(0, 0.05, values.size), 0, None)
+            p = 1e-4 if tuned[variable] else rng.random()
+            effect = rng.uniform(0.1, 0.8) if tuned[variable] else rng.normal(0, 0.005)
+            units.append(
+                fit
+                | {
+                    "variable": variable,
+                    "score": effect,
+                    "preferred": CLASSES[variable][int(values.argmax())],
+                    "effect_size": effect,
+                    "p": p,
+                    "q": min(p * 3, 1.0),
+                    "selective": bool(tuned[variable]),
+                    "density": rng.uniform(0.01, 0.3),
+                    "osi": rng.random() if variable == "direction" else None,
+                    "dsi": rng.random() if variable == "direction" else None,
+                }
+            )
+            for condition, response in zip(CLASSES[variable], values, strict=True):
+                row = {"variable": variable, "condition": condition, "response": response}
+                tuning.append(fit | row | {"sem": 0.06, "n": 15})
+        if level == "all" and self.genotype:
+            effect = rng.normal(0.1, 0.2)
+            p = max(1 / 462, float(np.clip(rng.random() - 2 * effect, 0, 1)))
+            units.append(
+                fit
+                | {
+                    "variable": "genotype",
+                    "score": abs(effect),
+                    "preferred": LINES[0],
+                    "effect_size": min(effect, 1.0),
+                    "p": p,
+                    "q": min(2 * p, 1.0),
+                    "selective": 2 * p < 0.05,
+                    "density": 0.1,
+                }
+            )
+            for line in LINES:
+                row = {"variable": "genotype", "condition": line, "response": rng.random()}
+                tuning.append(fit | row | {"sem": 0.1, "n": len(mice) // 2})
+
+    def ablation(self):
+        for cohort, level, mice in self.cohorts():
+            variables = ["direction", "temporal_frequency"]
+            for s in self.seeds:
+                for chosen in variables:
+                    for measured in variables:
+                        for n_units in (1, 2, 4, 8, 16, 32, 64):
+                            for m in [*mice, ""]:
+                                yield from self._drops(cohort, level, m, s, chosen, measured, n_units)
+        if self.genotype and len(self.mice) > 1:
+            variables = ["direction", "temporal_frequency", "genotype"]
+            for s in self.seeds:
+                for fold in range(3):
+                    for chosen in variables:
+                        for measured in variables:
+                            if "genotype" not in (chosen, measured):
+                                continue
+                            for n_units in (1, 4, 16, 64):
+                                yield from self._drops(
+                                    f"all-without-{fold}", "heldout", "", s, chosen, measured, n_units
+                                )
+
+    def _drops(self, cohort, level, mouse, seed, chosen, measured, n_units):
+        rng = self.rng
+        strong = 0.6 if chosen == measured else 0.1
+        base = TRUE_ACCURACY.get(measured, 0.8)
+        for intervention in ("spliced", "error_preserving"):
+            for control, scale in (("target", strong), ("other_variable", 0.12), ("top_energy", 0.3)):
+                drop = scale * base * n_units / (n_units + 12) + rng.normal(0, 0.01)
+                matched = control == "target" and n_units <= 32
+                yield self._fit(
+                    cohort,
+                    level,
+                    seed,
+                    mouse=mouse,
+                    session=self.session.get(mouse, ""),
+                    intervention=intervention,
+                    ablation="zero",
+                    selected_for=chosen,
+                    measured_on=measured,
+                    control=control,
+                    n_units=n_units,
+                    strength=1.0,
+                    metric="accuracy",
+                    value=base - drop,
+                    baseline=base,
+                    drop=drop,
+                    ci_low=drop - 0.03,
+                    ci_high=drop + 0.03,
+                    p=(1 / 201 if chosen == measured else 0.4) if matched else None,
+                    control_low=-0.01 if matched else None,
+                    control_high=0.02 + 0.001 * n_units if matched else None,
+                    control_median=0.004 if matched else None,
+                    n_controls=200 if matched else 0,
+                    selectivity=drop - 0.1 if control == "target" else None,
+                )
+
+    def confusion(self):
+        for cohort, level, _ in self.cohorts():
+            for s in self.seeds:
+                for task, classes in CLASSES.items():
+                    for condition, right in (("clean", 0.85), ("ablated", 0.3)):
+                        for true in classes:
+                            counts = self.rng.multinomial(
+                                75,
+                                [
+                                    right if c == true else (1 - right) / (len(classes) - 1)
+                                    for c in classes
+                                ],
+                            )
+                            for predicted, count in zip(classes, counts, strict=True):
+                                yield self._fit(
+                                    cohort,
+                                    level,
+                                    s,
+                                    intervention="error_preserving",
+                                    ablation="zero",
+                                    selected_for=task,
+                                    n_units=32,
+                                    condition=condition,
+                                    task=task,
+                                    true=true,
+                                    predicted=predicted,
+                                    count=count,
+                                )

@@ -1,0 +1,23 @@
+"""Columns of the tables of drawn numbers, `figure_{name}.csv`, one beside each figure.
+
+They stand apart from the stages' tables, so that a new panel reruns figures only.
+"""
+
+from __future__ import annotations
+
+FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
+    "decoding": tuple("panel kind level model mouse cre_line value low high n text".split()),
+    "insertion": tuple(
+        "panel kind level condition task mouse cre_line session value low high n text".split()
+    ),
+    "units": tuple("panel kind unit condition place value low high p n text".split()),
+    "ablation": tuple(
+        "panel kind selected_for measured_on control n_units seed true predicted value low high "
+        "p n text".split()
+    ),
+}
+
+TEXTS = frozenset(
+    "panel kind level model mouse cre_line condition session task selected_for measured_on "
+    "true predicted control text".split()
+)

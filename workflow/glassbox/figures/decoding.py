@@ -1,0 +1,243 @@
+"""How well are stimuli decoded: per mouse, per genotype and over all mice, against references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glassbox.figures.choose import one_split, pooled_folds
+from glassbox.figures.options import FiguresOptions
+from glassbox.figures.summaries import counted, mean_interval, p_in_words, sign_flip_p
+
+LINEAR = "logistic_regression"
+DECODER_LEVELS = ("mouse", "genotype", "all")
+PLACES = {  # the order from left to right, and what stands below the axis
+    ("mouse", LINEAR): "linear\nreference",
+    ("mouse", "decoder"): "per\nmouse",
+    ("genotype", "decoder"): "per\ngenotype",
+    ("all", "decoder"): "all\nmice",
+}
+
+
+def numbers(decoding: pd.DataFrame, options: FiguresOptions) -> Iterator[dict[str, Any]]:
+    """The rows drawn: each mouse at each level, means with intervals, chance, and the notes."""
+    table = decoding[(decoding.part == "test") & (decoding.metric == "accuracy")]
+    table = pooled_folds(one_split(table, options))
+    table = table[table.level.isin(DECODER_LEVELS) & (table.mouse != "")]
+    rows = table.assign(kind_of=np.where(table.model == LINEAR, LINEAR, "decoder"))
+    for task in sorted(set(rows.task)):
+        yield from _panel(rows[rows.task == task], task, options)
+    yield {"kind": "note", "text": _note(rows, options)}
+
+
+def _panel(rows: pd.DataFrame, task: str, options: FiguresOptions) -> Iterator[dict[str, Any]]:
+    per_mouse = _per_mouse(rows)
+    for row in per_mouse.itertuples():
+        yield {
+            "panel": task,
+            "kind": "mouse",
+            "level": row.level,
+            "model": row.kind_of,
+            "mouse": row.mouse,
+            "cre_line": row.genotype,
+            "value": row.value,
+            "low": row.ci_low,
+            "high": row.ci_high,
+            "n": row.n,
+        }
+    for level, model in PLACES:
+        here = per_mouse[(per_mouse.level == level) & (per_mouse.kind_of == model)]
+        if here.empty:
+            continue
+        mean, low, high = mean_interval(here.value.to_numpy(), options)
+        yield {
+            "panel": task,
+            "kind": "mean",
+            "level": level,
+            "model": model,
+            "value": mean,
+            "low": low,
+            "high": high,
+            "n": len(here),
+        }
+    yield {"panel": task, "kind": "chance", "value": rows.chance.mean()}
+    yield {"panel": task, "kind": "title", "text": _against_linear(per_mouse, options)}
+
+
+def _per_mouse(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a mouse, level and model: means over its sessions, seeds and (if unpooled) folds."""
+    keys = ["level", "kind_of", "mouse", "genotype"]
+    means = rows.groupby(keys, as_index=False)[["value", "ci_low", "ci_high"]].mean()
+    fits = [name for name in ("session", "fold") if name in rows]
+    trials = rows.groupby([*keys, *fits], as_index=False).n.max()
+    return means.merge(trials.groupby(keys, as_index=False).n.sum(), on=keys)
+
+
+def _against_linear(per_mouse: pd.DataFrame, options: FiguresOptions) -> str:
+    """The paired difference between the decoder of the widest level and the linear reference."""
+    wide = per_mouse.pivot_table(index="mouse", columns=["level", "kind_of"], values="value")
+    if ("mouse", LINEAR) not in wide:
+        return "no linear reference in the table"
+    for level in DECODER_LEVELS[::-1]:
+        if (level, "decoder") in wide:
+            pairs = (wide[(level, "decoder")] - wide[("mouse", LINEAR)]).dropna().to_numpy()
+            mean, low, high = mean_interval(pairs, options)
+            words = {"mouse": "per mouse", "genotype": "per genotype", "all": "all mice"}[level]
+            text = f"decoder ({words}) − linear: {mean:+.3f}"
+            if np.isfinite(low):
+                p = p_in_words(sign_flip_p(pairs, options.seed))
+                text += f" [{low:+.3f}, {high:+.3f}], {p}"
+            return text
+    return "no decoder in the table"
+
+
+def _note(rows: pd.DataFrame, options: FiguresOptions) -> str:
+    if rows.empty:
+        return "The table of decoding has no test row."
+    mice = counted(rows.mouse.nunique(), "mouse", "mice")
+    deep = rows[rows.kind_of != LINEAR]
+    seeds = deep.seed.nunique()
+    keys = ["cohort", "session", "task", "fold"]
+    spread = deep.groupby(keys).value.std(ddof=1).median() if seeds > 1 else np.nan
+    folds = "all folds pooled" if (rows.fold == "pooled").all() else "mean over folds"
+    text = (
+        f"Each point is a mouse (n = {mice}; {rows.split.iloc[0]} split, test trials, {folds}; "
+        f"{counted(seeds, 'seed')}"
+    )
+    text += f", median SD over seeds {spread:.3f}). " if np.isfinite(spread) else "). "
+    if rows.mouse.nunique() < 3:
+        return text + "Bars: 95% interval over trials. Dashed line: chance."
+    return text + (
+        "Black: mean and 95% bootstrap interval over mice. Dashed line: chance. "
+        "Above each panel: paired difference over mice, its interval and the exact two-sided "
+        "sign-flip test. Linear reference: logistic regression on mean dF/F, one for each session."
+    )
+
+
+def draw(numbers: pd.DataFrame):
+    """The figure of the numbers above: one panel a task."""
+    from glassbox.figures import style
+
+    width, height = style.DOUBLE_COLUMN_MM, 88
+    figure = style.new_figure(width, height)
+    style.headline(
+        figure, "Does the decoder beat chance and a linear reference, at every level?", width
+    )
+    style.footnote(figure, numbers[numbers.kind == "note"].text.iloc[0], width)
+    tasks = [panel for panel in dict.fromkeys(numbers.panel) if panel]
+    if not tasks:
+        style.say_instead(figure.add_axes((0.1, 0.25, 0.85, 0.6)), "No decoding to show.")
+        return figure
+    lines = numbers.cre_line[numbers.cre_line != ""]
+    colours, markers = style.colours_of_lines(lines), style.markers_of_lines(lines)
+    grid = figure.add_gridspec(
+        1, len(tasks), left=0.07, right=0.99, top=0.82, bottom=0.30, wspace=0.16
+    )
+    for i, task in enumerate(tasks):
+        axes = figure.add_subplot(grid[0, i])
+        _draw_panel(axes, numbers[numbers.panel == task], task, colours, markers)
+        style.panel_letter(axes, "ab"[i] if i < 2 else "", dy_pt=8)
+        axes.set_ylabel("Accuracy (fraction of test trials)" if i == 0 else "")
+    _legend(figure, colours, markers)
+    return figure
+
+
+def _draw_panel(axes, rows: pd.DataFrame, task: str, colours, markers) -> None:
+    from glassbox.figures import style
+
+    present = [p for p in PLACES if len(_at(rows, "mean", *p))]
+    at = {place: i for i, place in enumerate(present)}
+    mice = rows[rows.kind == "mouse"]
+    spread = _spread(mice)
+    one = mice.mouse.nunique() < 3
+    for mouse, its in mice.groupby("mouse"):
+        its = its.assign(x=[at[p] for p in zip(its.level, its.model, strict=True)]).sort_values("x")
+        x = its.x + spread[mouse]
+        line = its.cre_line.iloc[0]
+        axes.plot(x, its.value, color=colours.get(line, style.CONTROL), lw=0.5, alpha=0.45)
+        axes.plot(
+            x,
+            its.value,
+            markers.get(line, "o"),
+            color=colours.get(line, style.CONTROL),
+            ms=5 if one else 3,
+            mec="white",
+            mew=0.3,
+            gid=f"mice-{task}",
+        )
+        if one:
+            down, up = its.value - its.low, its.high - its.value
+            axes.errorbar(x, its.value, (down, up), fmt="none", color=style.EFFECT, lw=1)
+    if not one:
+        for place, x in at.items():
+            mean = _at(rows, "mean", *place).iloc[0]
+            bars = [[mean.value - mean.low], [mean.high - mean.value]]
+            axes.errorbar(
+                [x + 0.32], [mean.value], bars, fmt="_", color=style.EFFECT, ms=7, lw=1.2, zorder=5
+            )
+    for place, x in at.items():
+        mean = _at(rows, "mean", *place).iloc[0]
+        axes.annotate(
+            f"{mean.value:.3f}",
+            (x + (0.0 if one else 0.32), 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 1),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=style.NOTE_PT,
+        )
+    chance = rows[rows.kind == "chance"].value.iloc[0]
+    axes.axhline(chance, color=style.SOFT, ls=(0, (4, 2)), lw=0.8)
+    axes.annotate(
+        f"chance {chance:.3f}",
+        (len(at) - 0.45, chance),
+        xytext=(0, 2),
+        textcoords="offset points",
+        fontsize=style.NOTE_PT,
+        color=style.SOFT,
+        ha="right",
+    )
+    axes.set_xlim(-0.55, len(at) - 0.35)
+    axes.set_ylim(0, 1)
+    axes.set_xticks(range(len(at)), [PLACES[p] for p in at])
+    axes.set_title(
+        f"{style.name_of(task).capitalize()}\n" + _title_of(rows), pad=9, linespacing=1.35
+    )
+
+
+def _title_of(rows: pd.DataFrame) -> str:
+    return rows[rows.kind == "title"].text.iloc[0]
+
+
+def _at(rows: pd.DataFrame, kind: str, level: str, model: str) -> pd.DataFrame:
+    return rows[(rows.kind == kind) & (rows.level == level) & (rows.model == model)]
+
+
+def _spread(mice: pd.DataFrame) -> dict[str, float]:
+    """A fixed sideways place for each mouse, so that points of equal height stay apart."""
+    ordered = mice[["cre_line", "mouse"]].drop_duplicates().sort_values(["cre_line", "mouse"])
+    names = list(ordered.mouse)
+    places = np.linspace(-0.17, 0.17, len(names)) if len(names) > 1 else [0.0]
+    return dict(zip(names, places, strict=True))
+
+
+def _legend(figure, colours, markers) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], ls="", marker=markers[name], color=colours[name], ms=4, label=name)
+        for name in colours
+    ]
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc="upper right",
+            bbox_to_anchor=(0.995, 1.0),
+            ncols=min(len(handles), 3),
+            handletextpad=0.2,
+            columnspacing=1.2,
+        )

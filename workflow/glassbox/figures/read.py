@@ -1,0 +1,36 @@
+"""Tables as data frames, with the columns' types and nothing guessed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from glassbox.errors import UserError
+from glassbox.tables import COLUMNS
+
+NUMBERS = frozenset(
+    "value ci_low ci_high chance n fvu l0 score effect_size p q density osi dsi response sem "
+    "n_units strength baseline drop control_low control_high control_median n_controls "
+    "selectivity count width k seed unit".split()
+)
+
+
+def read_table(table: str, path: str | Path) -> pd.DataFrame:
+    """One of the tables of `COLUMNS` as a data frame, of no row where it has its header alone.
+
+    Columns of numbers are float64 with NaN for missing, all others texts with "" for missing.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such table; run the rule that makes it first.")
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        raise UserError(f"{path}: the file is empty; expected a header. Make it again.") from None
+    missing = [name for name in COLUMNS[table] if name not in frame.columns]
+    if missing:
+        raise UserError(f"{path}: the column {missing[0]} is missing; make the table again.")
+    for name in NUMBERS.intersection(frame.columns):
+        frame[name] = pd.to_numeric(frame[name].replace("", None), errors="raise").astype(float)
+    return frame
