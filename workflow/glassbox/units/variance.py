@@ -65,7 +65,8 @@ def explained_variance(
     mean_within = np.where(constant, 1.0, np.maximum(within / df_within, 1e-12 * total))
     eta2 = np.where(constant, 0.0, between / total)
     omega2 = np.where(constant, 0.0, (between - df_between * mean_within) / (total + mean_within))
-    noncentrality = minimum * total / mean_within
+    # all variance but the label's own is 1 − minimum of the variance where the hypothesis is true
+    noncentrality = minimum / (1 - minimum) * (total - between) / mean_within
     p_minimum = _noncentral_f_tail(
         between / df_between / mean_within, df_between, df_within, noncentrality
     )
