@@ -29,6 +29,8 @@ RUNNING_SPEED = f"{PIPELINE}/BehavioralTimeSeries/running_speed/data"  # cm/s
 RUNNING_SPEED_TIMES = f"{PIPELINE}/BehavioralTimeSeries/running_speed/timestamps"
 PUPIL_LOCATION = f"{PIPELINE}/EyeTracking/pupil_location/data"  # (samples, 2), cm
 PUPIL_LOCATION_TIMES = f"{PIPELINE}/EyeTracking/pupil_location/timestamps"
+PUPIL_SPHERICAL = f"{PIPELINE}/EyeTracking/pupil_location_spherical/data"  # (samples, 2), degrees
+PUPIL_SPHERICAL_TIMES = f"{PIPELINE}/EyeTracking/pupil_location_spherical/timestamps"
 PUPIL_SIZE = f"{PIPELINE}/PupilTracking/pupil_size/data"  # (samples,), pixels
 PUPIL_SIZE_TIMES = f"{PIPELINE}/PupilTracking/pupil_size/timestamps"
 
