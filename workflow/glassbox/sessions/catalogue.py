@@ -52,18 +52,10 @@ class Row:
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 # What a user may state in a catalogue of their own; the rest is read from the files.
-USER_COLUMNS = [
-    "session",
-    "file",
-    "mouse",
-    "cre_line",
-    "genotype",
-    "session_type",
-    "area",
-    "depth_um",
-    "sex",
-    "age",
-]
+USER_COLUMNS = (
+    *("session", "file", "mouse", "cre_line", "genotype"),
+    *("session_type", "area", "depth_um", "sex", "age"),
+)
 
 
 def catalogue_folder(

@@ -37,7 +37,7 @@ class Header:
         depth_um: imaging depth, µm, or None.
         cells, frames: shape of dF/F.
         frame_rate_hz: one over the median interval of the first frames, six digits.
-        missing: metadata that the file lacks and that a report should mention.
+        missing: metadata that the file lacks and that a warning should mention.
     """
 
     session: str
@@ -84,7 +84,6 @@ def header_of(file: h5py.File, ignore_stimuli: Iterable[str] = ()) -> Header:
     depth = _number(hdf5.text(file, layout.DEPTH))
     session_type = hdf5.text(file, layout.SESSION_TYPE)
     asked = {
-        layout.SESSION_ID: hdf5.text(file, layout.SESSION_ID),
         layout.SESSION_TYPE: session_type,
         layout.GENOTYPE: genotype,
         layout.SUBJECT_ID: mouse,
@@ -123,8 +122,10 @@ def frame_interval(file: h5py.File) -> float:
     """Median interval of the first frames, seconds."""
     times = hdf5.dataset(file, layout.DFF_TIMES)
     first = np.asarray(hdf5.read(times, slice(0, RATE_INTERVALS + 1)), dtype=np.float64)
-    interval = float(np.median(np.diff(first)))
-    if not np.isfinite(interval) or interval <= 0:
+    intervals = np.diff(first)
+    intervals = intervals[np.isfinite(intervals)]  # a time that is no number is told in reading
+    interval = float(np.median(intervals)) if len(intervals) else float("nan")
+    if not interval > 0:
         raise fault(
             file.filename,
             layout.DFF_TIMES,

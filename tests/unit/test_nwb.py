@@ -1,0 +1,195 @@
+"""Reading a session in blocks: the values, and the sentence for each fault in them."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from tiny_nwb import GRATINGS, replace, tiny_nwb
+
+from glassbox.errors import UserError
+from glassbox.sessions import layout
+from glassbox.sessions.nwb import NwbSession
+
+
+def edit(path: str, where: object, value: object):
+    """A change that writes `value` at an index of a dataset."""
+
+    def change(file: h5py.File) -> None:
+        data = file[path][:]
+        data[where] = value
+        replace(file, path, data)
+
+    return change
+
+
+def trials_refusal(path: Path) -> str:
+    with NwbSession(path) as session, pytest.raises(UserError) as caught:
+        session.stimulus_tables()
+    return str(caught.value)
+
+
+def test_blocks_of_frames_are_the_recording_turned_over(tmp_path):
+    path = tiny_nwb(tmp_path / "a.nwb")
+    with h5py.File(path) as file:
+        whole = file[layout.DFF][:]
+    with NwbSession(path) as session:
+        block = session.dff_frames(10, 30)
+        rows = session.dff_rows(1, 3)
+    assert block.dtype == np.float32 and block.flags.c_contiguous
+    np.testing.assert_array_equal(block, whole[:, 10:30].T)
+    np.testing.assert_array_equal(rows, whole[1:3])
+
+
+def test_trials_carry_conditions_and_blanks_carry_none(tmp_path):
+    with NwbSession(tiny_nwb(tmp_path / "a.nwb")) as session:
+        table = session.stimulus_tables()["drifting_gratings"]
+    assert len(table.start) == 40 and table.blank.sum() == 4
+    assert set(table.conditions) == {"direction", "temporal_frequency"}
+    for values in table.conditions.values():
+        np.testing.assert_array_equal(np.isnan(values), table.blank)
+    np.testing.assert_array_equal(table.conditions["direction"][:4], [0, 90, 180, 270])
+
+
+def test_static_gratings_without_a_blank_column_are_blank_where_nothing_is_stated(tmp_path):
+    path = tiny_nwb(tmp_path / "a.nwb", stimulus="static_gratings")
+    with NwbSession(path) as session:
+        table = session.stimulus_tables()["static_gratings"]
+    assert table.blank.sum() == 4
+    assert set(table.conditions) == {"orientation", "spatial_frequency", "phase"}
+
+
+def test_nan_in_dff_is_counted_and_the_first_is_located(tmp_path):
+    def spoil(file: h5py.File) -> None:
+        file[layout.DFF][3, 100:102] = np.nan
+        file[layout.DFF][1, 700] = np.inf
+
+    with NwbSession(tiny_nwb(tmp_path / "a.nwb", change=spoil)) as session:
+        with pytest.raises(UserError) as caught:
+            session.dff_frames(0, 200)
+        assert np.isfinite(session.dff_frames(200, 300)).all()
+    said = str(caught.value)
+    assert "3 values of 2 cells are NaN or infinite" in said
+    assert "the first at cell 3 (cell specimen 1003), frame 100" in said
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_times_that_do_not_increase_are_located_also_at_the_border_of_blocks(tmp_path, value):
+    path = tiny_nwb(tmp_path / "a.nwb", change=edit(layout.DFF_TIMES, 50, value))
+    with NwbSession(path) as session:
+        for first, last in ((0, 100), (50, 60), (40, 51)):
+            with pytest.raises(UserError, match=r"timestamps: frame 50 is at .* expected times"):
+                session.frame_times(first, last)
+        assert len(session.frame_times(0, 50)) == 50
+
+
+def test_a_cell_that_stands_twice_is_refused(tmp_path):
+    path = tiny_nwb(tmp_path / "a.nwb", change=edit(layout.CELL_SPECIMEN_IDS, 2, 1000))
+    with NwbSession(path) as session, pytest.raises(UserError, match="the id 1000 stands there 2"):
+        session.cell_specimen_ids()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (edit(f"{GRATINGS}/frame_duration", (12, 1), 60_010), "trial 12 ends at frame 60,010, the"),
+        (edit(f"{GRATINGS}/frame_duration", (12, 1), 3), "expected an end after the start"),
+        (edit(f"{GRATINGS}/frame_duration", (0, 0), -1), "trial 0 starts at frame -1"),
+        (edit(f"{GRATINGS}/frame_duration", (7, 0), 540), "expected trials in order of time"),
+        (edit(f"{GRATINGS}/data", (5, 1), np.nan), "trial 5 has no orientation and is no blank"),
+        (edit(f"{GRATINGS}/data", (5, 0), np.inf), "trial 5 has no temporal_frequency"),
+    ],
+)
+def test_a_broken_trial_is_named(tmp_path, change, said):
+    path = tiny_nwb(tmp_path / "a.nwb", change=change)
+    assert said in trials_refusal(path)
+    assert trials_refusal(path).startswith(f"a.nwb: {GRATINGS}/")
+
+
+def test_a_trial_may_end_with_the_recording(tmp_path):
+    def end(file: h5py.File) -> None:
+        edit(f"{GRATINGS}/frame_duration", (39, 1), file[layout.DFF].shape[1])(file)
+
+    with NwbSession(tiny_nwb(tmp_path / "a.nwb", change=end)) as session:
+        assert session.stimulus_tables()["drifting_gratings"].stop[-1] == session.n_frames
+
+
+def test_a_damaged_chunk_becomes_a_sentence(tmp_path):
+    path = tiny_nwb(tmp_path / "a.nwb", chunks=(5, 512))
+    with h5py.File(path) as file:
+        place = file[layout.DFF].id.get_chunk_info(1).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place : place + 64] = bytes(64)
+    path.write_bytes(bytes(content))
+    with NwbSession(path) as session, pytest.raises(UserError, match="the data cannot be read"):
+        session.dff_frames(0, session.n_frames)
+
+
+def behaviour(values: np.ndarray, times: np.ndarray):
+    def change(file: h5py.File) -> None:
+        file[layout.RUNNING_SPEED] = values
+        file[layout.RUNNING_SPEED_TIMES] = times
+
+    return change
+
+
+def test_absent_behaviour_is_none(tmp_path):
+    with NwbSession(tiny_nwb(tmp_path / "a.nwb")) as session:
+        assert session.running_speed() is None
+        assert session.pupil_size() is None and session.pupil_location(0) is None
+
+
+def test_running_on_the_imaging_clock_passes_unchanged_and_is_padded_with_nan(tmp_path):
+    plain = tiny_nwb(tmp_path / "a.nwb")
+    with NwbSession(plain) as session:
+        times = session.frame_times()
+    speed = np.random.default_rng(0).standard_normal(len(times) - 8).astype(np.float32)
+    speed[20] = np.nan
+    path = tiny_nwb(tmp_path / "b.nwb", change=behaviour(speed, times[3:-5]))
+    with NwbSession(path) as session:
+        read = session.running_speed()
+        pieces = [read.at(times[at : at + 100]) for at in range(0, len(times), 100)]
+    found = np.concatenate(pieces)
+    assert np.isnan(found[:3]).all() and np.isnan(found[-5:]).all()
+    np.testing.assert_array_equal(found[3:-5], speed)
+
+
+def test_behaviour_on_a_clock_of_its_own_is_interpolated(tmp_path):
+    clock = np.arange(5.0, 400.0, 0.7)
+    path = tiny_nwb(tmp_path / "a.nwb", change=behaviour(2 * clock, clock))
+    with NwbSession(path) as session:
+        times = session.frame_times()
+        pieces = [
+            session.running_speed().at(times[at : at + 77]) for at in range(0, len(times), 77)
+        ]
+    np.testing.assert_allclose(np.concatenate(pieces), 2 * times, rtol=1e-6)
+
+
+def test_behaviour_outside_the_recording_is_nan(tmp_path):
+    path = tiny_nwb(tmp_path / "a.nwb", change=behaviour(np.ones(3), np.array([1.0, 2.0, 3.0])))
+    with NwbSession(path) as session:
+        assert np.isnan(session.running_speed().at(session.frame_times())).all()
+
+
+def test_behaviour_of_another_length_than_its_clock_is_refused(tmp_path):
+    path = tiny_nwb(tmp_path / "a.nwb", change=behaviour(np.ones(4), np.arange(5.0)))
+    with NwbSession(path) as session, pytest.raises(UserError, match=r"found shape \(4,\)"):
+        session.running_speed()
+
+
+def test_behaviour_whose_clock_does_not_increase_is_refused(tmp_path):
+    clock = np.array([1.0, 3.0, 2.0])
+    path = tiny_nwb(tmp_path / "a.nwb", change=behaviour(np.ones(3), clock))
+    with NwbSession(path) as session, pytest.raises(UserError, match="sample 2 is at 2.0"):
+        session.running_speed()
+
+
+def test_pupil_location_has_two_axes(tmp_path):
+    def add(file: h5py.File) -> None:
+        file[layout.PUPIL_LOCATION] = np.array([[1.0, -1.0], [1.0, -1.0]])
+        file[layout.PUPIL_LOCATION_TIMES] = np.array([0.0, 1e6])
+
+    with NwbSession(tiny_nwb(tmp_path / "a.nwb", change=add)) as session:
+        times = session.frame_times(0, 4)
+        np.testing.assert_array_equal(session.pupil_location(0).at(times), np.ones(4))
+        np.testing.assert_array_equal(session.pupil_location(1).at(times), -np.ones(4))
