@@ -166,3 +166,38 @@ def test_benjamini_hochberg_equals_the_procedure_worked_out_by_hand():
     q = benjamini_hochberg(np.array([0.04, 0.01, np.nan, 0.03, 0.5]))
     assert q[[0, 1, 3, 4]] == pytest.approx([0.16 / 3, 0.04, 0.16 / 3, 0.5])
     assert np.isnan(q[2])
+
+
+def test_p_is_never_below_one_in_the_permutations_and_the_truth():
+    label = np.tile(np.arange(4), 50)
+    strata = np.zeros(200, dtype=int)
+    assert permutation_test(1.0 * label[:, None], label, strata, 199, seed=0)[0] == 1 / 200
+
+
+def test_eta_squared_is_what_the_label_adds_to_the_regression_on_all_else():
+    rng = np.random.default_rng(12)
+    strata, other = np.repeat([0, 1], 60), rng.integers(3, size=120)
+    label = np.where(rng.random(120) < 0.5, other, rng.integers(3, size=120))
+    activation = rng.normal(size=(120, 4)) + label[:, None] + 2.0 * (other == 1)[:, None]
+
+    def residual(*factors):
+        design = np.concatenate([np.eye(3)[f] for f in factors], axis=1)
+        fit = np.linalg.lstsq(design, activation, rcond=None)[0]
+        return ((activation - design @ fit) ** 2).sum(axis=0)
+
+    without, full = residual(strata, other), residual(strata, other, label)
+    expected = (without - full) / residual(strata)
+    explained = explained_variance(activation, label, strata, (other,))
+    assert np.allclose(explained.eta2, expected)
+    within = full / (120 - 2 - 2 - 2)
+    omega2 = (without - full - 2 * within) / (residual(strata) + within)
+    assert np.allclose(explained.omega2, omega2)
+
+
+def test_a_unit_tuned_to_one_variable_is_not_detected_for_another_associated_with_it():
+    rng = np.random.default_rng(13)
+    other, zero = rng.integers(4, size=240), np.zeros(240, dtype=int)
+    label = np.where(rng.random(240) < 0.6, other, rng.integers(4, size=240))
+    activation = 3.0 * (other == 1)[:, None] + rng.normal(size=(240, 100))
+    test = claim_trials(activation, label, zero, zero, (other,), UnitOptions(permutations=999))
+    assert (test.p <= 0.05).mean() < 0.15
