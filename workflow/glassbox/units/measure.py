@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from glassbox.files import replacing_file, replacing_folder
+from glassbox.files import replacing_file
 from glassbox.options import to_json
 from glassbox.tables import write_table
 from glassbox.units.activations import Activations, DictionaryFolder, runs_of
@@ -51,12 +51,12 @@ def measure_units(
             "dictionary": folder.dictionary,
         }
         measure_run(folder, activations, who, options, measured)
-    with replacing_folder(out) as partial:
-        write_table("units", partial / "units.csv", measured.units)
-        write_table("tuning", partial / "tuning.csv", measured.tuning)
-        notes = {"options": json.loads(to_json(options)), "notes": measured.notes}
-        with replacing_file(partial / "units.json") as file:
-            file.write_text(json.dumps(notes, indent=1, sort_keys=True) + "\n")
+    out = Path(out)
+    write_table("units", out / "units.csv", measured.units)
+    write_table("tuning", out / "tuning.csv", measured.tuning)
+    notes = {"options": json.loads(to_json(options)), "notes": measured.notes}
+    with replacing_file(out / "units.json") as file:
+        file.write_text(json.dumps(notes, indent=1, sort_keys=True) + "\n")
 
 
 def measure_run(
