@@ -26,13 +26,16 @@ SILENT, UNTUNED, DIRECTION, TEMPORAL_FREQUENCY, JOINT = (
     "joint",
 )
 
-RESPONSIVE_LOGIT = 1.2  # 77% of cells respond to gratings
-UNTUNED_OF_RESPONSIVE = 0.15
+RESPONSIVE_LOGIT = 1.5  # 82% of cells respond to gratings
+UNTUNED_OF_RESPONSIVE = 0.12
+DIRECTION_OF_SEPARATE = 0.6  # of tuned cells, where direction and TF have cells of their own
+FLAT = 0.7  # of the peak rate: what a cell without tuning to a variable gives to each value
 PREFERRED_TF_OCTAVES = 1.3  # mean log2(preferred TF / 1 Hz): 2.5 Hz
 PREFERRED_TF_SPREAD = 1.1  # octaves, over cells
-CONCENTRATION = 3.0  # median κ of direction tuning: half width about 40 degrees
-PEAK_RATE = 3.0  # median of event rate at the preferred condition, events/s
-BASE_RATE = 0.12  # median spontaneous event rate, events/s
+CONCENTRATION = 4.5  # median κ of direction tuning: half width about 32 degrees
+TF_BANDWIDTH = 1.7  # median s.d. of temporal-frequency tuning, octaves
+PEAK_RATE = 3.5  # median of event rate at the preferred condition, events/s
+BASE_RATE = 0.05  # median spontaneous event rate, events/s
 AMPLITUDE = 0.09  # median dF/F of one event at the peak of the kernel
 FRAME_NOISE = 0.06  # median s.d. of white noise of a frame, dF/F
 
@@ -115,15 +118,14 @@ def draw_cells(mouse: SimulatedMouse, options: SimulateOptions) -> Cells:
     preferred_direction = rng.uniform(0, 360, n)
     preferred_tf = 2 ** np.clip(rng.normal(tf_mean, PREFERRED_TF_SPREAD, n), -0.5, 4.5)
     kappa = rng.lognormal(log_kappa, 0.4, n)
-    selectivity = rng.beta(1.2, 1.2, n)
+    selectivity = rng.beta(2.0, 1.0, n)
     floor = rng.beta(1, 8, n)
-    bandwidth = rng.lognormal(np.log(0.9), 0.25, n)
+    bandwidth = rng.lognormal(np.log(TF_BANDWIDTH), 0.25, n)
     direction_tuning = _direction_curve(preferred_direction, kappa, selectivity, floor)
     tf_tuning = _tf_curve(preferred_tf, bandwidth)
-    flat = 0.6  # of the peak rate: what a cell without tuning to a variable gives to each value
     carries_direction = np.isin(kind, (DIRECTION, JOINT))
     carries_tf = np.isin(kind, (TEMPORAL_FREQUENCY, JOINT))
-    peak_rate = rng.lognormal(np.log(PEAK_RATE) + log_rate, 0.6, n)
+    peak_rate = rng.lognormal(np.log(PEAK_RATE) + log_rate, 0.8, n)
     return Cells(
         cell_specimen_id=_specimen_ids(mouse, options, n),
         kind=kind,
@@ -132,18 +134,18 @@ def draw_cells(mouse: SimulatedMouse, options: SimulateOptions) -> Cells:
         concentration=kappa,
         direction_selectivity=selectivity,
         tf_bandwidth=bandwidth,
-        direction_tuning=np.where(carries_direction[:, None], direction_tuning, flat),
-        tf_tuning=np.where(carries_tf[:, None], tf_tuning, flat),
+        direction_tuning=np.where(carries_direction[:, None], direction_tuning, FLAT),
+        tf_tuning=np.where(carries_tf[:, None], tf_tuning, FLAT),
         peak_rate=np.where(kind == SILENT, 0.0, peak_rate),
         base_rate=rng.lognormal(np.log(BASE_RATE) + log_rate, 0.6, n),
         amplitude=rng.lognormal(np.log(AMPLITUDE) + log_amplitude, 0.4, n),
         decay_s=rng.lognormal(np.log(0.45), 0.2, n),
-        reliability=rng.lognormal(np.log(1.2), 0.5, n),
+        reliability=rng.lognormal(np.log(3.0), 0.5, n),
         phase_depth=rng.beta(1, 2, n),
         phase=rng.uniform(0, 2 * np.pi, (n, len(DIRECTIONS_DEG))),
         running_gain=rng.normal(0.3, 0.3, n),
-        shared_gain=rng.normal(0.3, 0.15, n) * options.noise,
-        neuropil=rng.lognormal(np.log(0.010), 0.4, n) * options.noise,
+        shared_gain=rng.normal(0.5, 0.2, n) * options.noise,
+        neuropil=rng.lognormal(np.log(0.015), 0.4, n) * options.noise,
         frame_noise=rng.lognormal(np.log(FRAME_NOISE), 0.15, n) * options.noise,
     )
 
@@ -151,7 +153,7 @@ def draw_cells(mouse: SimulatedMouse, options: SimulateOptions) -> Cells:
 def _draw_kinds(n: int, responsive: float, separate: bool, rng: np.random.Generator) -> np.ndarray:
     responds = rng.random(n) < responsive
     untuned = rng.random(n) < UNTUNED_OF_RESPONSIVE
-    first = rng.random(n) < 0.5
+    first = rng.permutation(n) < DIRECTION_OF_SEPARATE * n
     tuned = np.where(first, DIRECTION, TEMPORAL_FREQUENCY) if separate else np.full(n, JOINT)
     kinds = np.where(responds, np.where(untuned, UNTUNED, tuned), SILENT)
     return kinds.astype("U18")
