@@ -1,0 +1,65 @@
+# make demo        the whole path on a simulated cohort (config/config.yaml)
+# make test        form, library, scripts, workflow; make test-all adds what takes minutes
+# make env         the environment of both, in .venv
+# make clean       delete environments and caches, never results
+
+PYTHON ?= python3.11
+CORES ?= 2
+VENV := .venv
+PEER_VENV := .venv-allensdk
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONNOUSERSITE := 1
+
+.DELETE_ON_ERROR:
+.PHONY: demo test test-all lint format env env-allensdk schema rulegraph clean
+
+demo: $(VENV)/.ready
+	snakemake --cores $(CORES)
+
+test: lint $(PEER_VENV)/.ready
+	pytest -m "not slow and not conda and not slurm"
+
+test-all: lint $(PEER_VENV)/.ready
+	pytest
+
+lint: $(VENV)/.ready
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint --directory $(VENV)/lint
+
+format: $(VENV)/.ready
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+# Written from the options of every stage.
+schema: $(VENV)/.ready
+	PYTHONPATH=workflow python workflow/schemas/write_config_schema.py
+
+# The rule graph of the README, as Mermaid.
+rulegraph: $(VENV)/.ready
+	snakemake --rulegraph mermaid-js --directory $(VENV)/lint > docs/rulegraph.mmd
+
+env: $(VENV)/.ready
+
+env-allensdk: $(PEER_VENV)/.ready
+
+# torch stands first and alone: where only PyPI is at hand it comes from there, and a pip that is
+# configured for a mirror or a CPU index takes it from that.
+$(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet "$$(grep '^torch==' envs/requirements.txt)"
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r envs/requirements.txt -r envs/requirements-dev.txt
+	mkdir -p $(VENV)/lint
+	touch $@
+
+# allensdk needs a numpy that nothing else here can live with.
+$(PEER_VENV)/.ready: envs/requirements-allensdk.txt
+	$(PYTHON) -m venv $(PEER_VENV)
+	$(PEER_VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r envs/requirements-allensdk.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(PEER_VENV) .pytest_cache .ruff_cache
+	find workflow tests -name __pycache__ -type d -prune -exec rm -rf {} +

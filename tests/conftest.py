@@ -1,0 +1,24 @@
+"""What tests of every kind share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# One test process already uses a core; libraries that start more threads only wait for each other.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+
+@pytest.fixture(scope="session")
+def real_nwb_dir() -> Path:
+    """Folder of real Allen Visual Coding sessions; the test is skipped where there is none."""
+    folder = os.environ.get("REAL_NWB_DIR")
+    if not folder:
+        pytest.skip("REAL_NWB_DIR is not set")
+    path = Path(folder).resolve()
+    if not path.is_dir():
+        pytest.fail(f"REAL_NWB_DIR: {path} is no folder")
+    return path

@@ -1,0 +1,95 @@
+"""What code a script runs, as one hash: the reason for Snakemake to run a rule again.
+
+Snakemake sees the text of a shell command, not the library behind it. The hash covers the script
+and every module of `glassbox` that it imports, directly or through others, at the top of a file
+or inside a function. It is taken from the syntax trees without docstrings: an edit of meaning
+changes it, a comment, a docstring or a blank line does not.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+LIBRARY = "glassbox"
+
+
+def code_of_script(script: Path, house: Path) -> str:
+    """The hash of a script and its import closure inside `house / "glassbox"`, 16 digits."""
+    digest = hashlib.sha256(_meaning(script).encode())
+    for module in sorted(closure(script, house)):
+        digest.update(f"\0{module}\0{_meaning(_file_of(module, house))}".encode())
+    return digest.hexdigest()[:16]
+
+
+def closure(script: Path, house: Path) -> frozenset[str]:
+    """The names of all modules of the library that the script imports, however indirectly."""
+    found: set[str] = set()
+    waiting = list(_imports(script, "", house))
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += _imports(_file_of(module, house), module, house)
+    return frozenset(found)
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+
+
+@cache
+def _meaning(file: Path) -> str:
+    """The syntax tree as text, without docstrings and positions."""
+    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(
+            node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        ) and ast.get_docstring(node, clean=False):
+            node.body = body[1:]
+    return ast.dump(tree)
+
+
+@cache
+def _imports(file: Path, module: str, house: Path) -> frozenset[str]:
+    """The modules of the library that one file names in its import statements.
+
+    The packages that a module lies in are imported with it, so they count too.
+    """
+    names: set[str] = set()
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _base_of(node, file, module)
+            names.add(base)
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+    inside = {name for name in names if name.split(".")[0] == LIBRARY}
+    modules: set[str] = set()
+    for name in inside:
+        parts = name.split(".")
+        for depth in range(1, len(parts) + 1):
+            parent = ".".join(parts[:depth])
+            if _file_of(parent, house).exists():
+                modules.add(parent)
+    return frozenset(modules)
+
+
+def _base_of(node: ast.ImportFrom, file: Path, module: str) -> str:
+    """The module after `from`, with leading dots resolved against the importing module."""
+    if node.level == 0:
+        return node.module or ""
+    package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
+    package = package[: len(package) - (node.level - 1)]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def _file_of(module: str, house: Path) -> Path:
+    """Where a module lies: its file, or the `__init__.py` of a package."""
+    path = house.joinpath(*module.split("."))
+    package = path / "__init__.py"
+    return package if package.exists() else path.with_suffix(".py")

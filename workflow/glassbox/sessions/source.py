@@ -1,0 +1,116 @@
+"""Where the sessions come from: the simulator, a folder, or a catalogue of one's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from glassbox.errors import UserError
+from glassbox.files import replacing_file
+from glassbox.sessions.catalogue import (
+    Row,
+    catalogue_folder,
+    catalogue_from_table,
+    path_of,
+    previous_rows,
+    read_catalogue,
+    write_catalogue,
+)
+from glassbox.sessions.cohorts import Excluded
+from glassbox.sessions.options import SimulateOptions
+from glassbox.sessions.simulated_mice import simulated_catalogue
+from glassbox.tables import COLUMNS, write_table
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """Where the sessions come from."""
+
+    source: Literal["simulated", "folder", "catalogue"] = "simulated"
+    catalogue: str = ""  # table of session and file, tab-separated, for source: catalogue; relative
+    # to where the command is typed
+    ignore_stimuli: tuple[str, ...] = ()  # unknown stimuli whose trials are passed over
+    simulate: SimulateOptions = field(default_factory=SimulateOptions)
+
+    def check(self, section: str) -> None:
+        if self.source == "catalogue" and not self.catalogue:
+            raise UserError(
+                f"{section}.catalogue: {section}.source is catalogue, and no table is named here; "
+                "expected a file with the columns session and file."
+            )
+
+
+def sessions_folder(options: SourceOptions, nwb_dir: str | None, typed_in: str | Path) -> Path:
+    """The folder that the files of the catalogue's rows are names in.
+
+    Args:
+        nwb_dir: the folder of NWB files, for `source: folder`.
+        typed_in: where the command was typed. A relative folder is meant from there, and stays
+            relative, now to the working directory, so that results and sessions can move together.
+
+    Raises:
+        UserError: no folder is given.
+    """
+    if options.source == "simulated":
+        return Path("results/sessions")
+    if options.source == "catalogue":
+        return _from_here(options.catalogue, typed_in).parent
+    if not nwb_dir:
+        raise UserError(
+            "nwb_dir: sessions.source is folder, and no folder is given; add "
+            "--config nwb_dir=FOLDER to the command."
+        )
+    return _from_here(nwb_dir, typed_in)
+
+
+def list_sessions(
+    options: SourceOptions, folder: str | Path, typed_in: str | Path, catalogue: str | Path
+) -> list[Row]:
+    """Read the headers, write the catalogue where it changed, and give its rows.
+
+    Rows of files that have not changed since the last catalogue are taken over unread. Where the
+    last one held other sessions only, a sentence says what happens to their results.
+    """
+    previous = previous_rows(catalogue)
+    if options.source == "simulated":
+        rows = simulated_catalogue(options.simulate)
+    elif options.source == "folder":
+        rows = catalogue_folder(folder, previous, options.ignore_stimuli)
+    else:
+        table = _from_here(options.catalogue, typed_in)
+        rows = catalogue_from_table(table, previous, options.ignore_stimuli)
+    if previous and rows and not {row.session for row in rows} & {row.session for row in previous}:
+        print(
+            f"note: {catalogue}: the results here are of other sessions ({previous[0].session}, "
+            "...). Tables and figures will be made again, of the present sessions only; run with "
+            "--directory FOLDER to keep both.",
+            file=sys.stderr,
+        )
+    write_catalogue(catalogue, rows)
+    return read_catalogue(catalogue)
+
+
+def write_excluded(path: str | Path, excluded: Iterable[Excluded]) -> None:
+    """Write the table of sessions that are in no cohort; leave the file alone where it is so."""
+    path = Path(path)
+    with replacing_file(path) as partial:
+        columns = COLUMNS["excluded"]
+        rows = ({column: getattr(session, column) for column in columns} for session in excluded)
+        write_table("excluded", partial, rows)
+        if path.exists() and path.read_bytes() == partial.read_bytes():
+            stamp = path.stat().st_mtime_ns
+            os.utime(partial, ns=(stamp, stamp))
+
+
+def nwb_of(row: Row, folder: str | Path) -> str:
+    """The NWB file of a row, as a rule names it."""
+    return str(path_of(row, folder))
+
+
+def _from_here(path: str, typed_in: str | Path) -> Path:
+    """A path as typed elsewhere, seen from the working directory."""
+    return Path(path) if os.path.isabs(path) else Path(os.path.relpath(Path(typed_in, path)))

@@ -1,0 +1,44 @@
+# 4 · dictionaries
+# needs   results/decoders/{cohort}/ and the tensors it was trained on
+# makes   results/dictionaries/{cohort}/{hook}/   weights, unit activations, cost of the insertion
+
+HOOK = config["dictionaries"]["hook"]
+
+
+rule train_dictionary:
+    input:
+        decoder=rules.train_decoder.output,
+        tensors=cohort_tensors,
+        manifests=cohort_manifests,
+    output:
+        dictionary="results/dictionaries/{cohort}/{hook}/dictionary.json",
+        weights=expand("results/dictionaries/{{cohort}}/{{hook}}/topk-{run}.safetensors", run=RUNS),
+        activations=expand(
+            "results/dictionaries/{{cohort}}/{{hook}}/activations-{run}.npz", run=RUNS
+        ),
+        dictionaries="results/dictionaries/{cohort}/{hook}/dictionaries.csv",
+        insertion="results/dictionaries/{cohort}/{hook}/insertion.csv",
+    log:
+        "results/logs/train_dictionary/{cohort}-{hook}.log",
+    benchmark:
+        "results/benchmarks/train_dictionary/{cohort}-{hook}.tsv"
+    conda:
+        "../../envs/decoders.yaml"
+    threads: config["threads"]["dictionaries"]
+    resources:
+        mem_mb=cohort_memory,
+        runtime=cohort_minutes,
+        gpu=decoder_device(),
+    params:
+        code=code_of("train_dictionary"),
+        options=as_json(config["dictionaries"]),
+        threads=config["threads"]["dictionaries"],
+    shell:
+        'python "$SCRIPTS/train_dictionary.py" --decoder results/decoders/{wildcards.cohort:q}'
+        " --tensors {input.tensors:q} --out results/dictionaries/{wildcards.cohort:q}/{wildcards.hook}"
+        " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
+
+
+rule dictionaries:
+    input:
+        expand("results/dictionaries/{cohort}/{hook}/dictionary.json", cohort=COHORTS, hook=HOOK),

@@ -1,0 +1,192 @@
+# 7 · figures
+# needs   the rows that all stages wrote, of the present cohorts only
+# makes   results/tables/*.csv              one tidy table of each kind
+#         results/figures/*.pdf, *.png      drawn from the tables alone
+#         results/tables/figure_*.csv       the numbers that a figure shows
+
+TABLES = (
+    "decoding insertion dictionaries units tuning ablation confusion ground_truth excluded".split()
+)
+FIGURES = ["decoding", "insertion", "units", "ablation"]
+
+
+rule assemble_tables:
+    input:
+        decoding=expand("results/decoders/{cohort}/decoding.csv", cohort=COHORTS),
+        references=expand("results/decoders/references/{session}.csv", session=DECODED),
+        insertion=expand(
+            "results/dictionaries/{cohort}/{hook}/insertion.csv", cohort=COHORTS, hook=HOOK
+        ),
+        dictionaries=expand(
+            "results/dictionaries/{cohort}/{hook}/dictionaries.csv", cohort=COHORTS, hook=HOOK
+        ),
+        units=expand("results/units/{cohort}/{hook}/units.csv", cohort=COHORTS, hook=HOOK),
+        tuning=expand("results/units/{cohort}/{hook}/tuning.csv", cohort=COHORTS, hook=HOOK),
+        ablation=ABLATIONS,
+        confusion=CONFUSIONS,
+        ground_truth=GROUND_TRUTH,
+        excluded=EXCLUDED,
+    output:
+        expand("results/tables/{table}.csv", table=TABLES),
+    log:
+        "results/logs/assemble_tables.log",
+    benchmark:
+        "results/benchmarks/assemble_tables.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code_of("assemble_tables"),
+    shell:
+        'python "$SCRIPTS/assemble_tables.py"'
+        " --decoding {input.decoding:q} {input.references:q} --insertion {input.insertion:q}"
+        " --dictionaries {input.dictionaries:q} --units {input.units:q} --tuning {input.tuning:q}"
+        " --ablation {input.ablation:q} --confusion {input.confusion:q}"
+        " --ground-truth {input.ground_truth:q} --excluded {input.excluded:q}"
+        " --out results/tables 2>&1 | tee {log:q}"
+
+
+rule draw_decoding:
+    input:
+        decoding="results/tables/decoding.csv",
+    output:
+        png=report(
+            "results/figures/decoding.png",
+            caption="../../report/decoding.rst",
+            category="Figures",
+            labels={"figure": "decoding", "question": "How well is each stimulus decoded?"},
+        ),
+        pdf="results/figures/decoding.pdf",
+        csv="results/tables/figure_decoding.csv",
+    log:
+        "results/logs/draw_decoding.log",
+    benchmark:
+        "results/benchmarks/draw_decoding.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("draw_decoding"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_decoding.py" --decoding {input.decoding:q} --pdf {output.pdf:q}'
+        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_insertion:
+    input:
+        insertion="results/tables/insertion.csv",
+        decoding="results/tables/decoding.csv",
+    output:
+        png=report(
+            "results/figures/insertion.png",
+            caption="../../report/insertion.rst",
+            category="Figures",
+            labels={
+                "figure": "insertion",
+                "question": "Does the decoder keep its performance with the dictionary in it?",
+            },
+        ),
+        pdf="results/figures/insertion.pdf",
+        csv="results/tables/figure_insertion.csv",
+    log:
+        "results/logs/draw_insertion.log",
+    benchmark:
+        "results/benchmarks/draw_insertion.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("draw_insertion"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_insertion.py" --insertion {input.insertion:q}'
+        " --decoding {input.decoding:q} --pdf {output.pdf:q} --png {output.png:q}"
+        " --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_units:
+    input:
+        units="results/tables/units.csv",
+        tuning="results/tables/tuning.csv",
+    output:
+        png=report(
+            "results/figures/units.png",
+            caption="../../report/units.rst",
+            category="Figures",
+            labels={"figure": "units", "question": "What do the hidden units respond to?"},
+        ),
+        pdf="results/figures/units.pdf",
+        csv="results/tables/figure_units.csv",
+    log:
+        "results/logs/draw_units.log",
+    benchmark:
+        "results/benchmarks/draw_units.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("draw_units"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_units.py" --units {input.units:q} --tuning {input.tuning:q}'
+        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q}"
+        " --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_ablation:
+    input:
+        ablation="results/tables/ablation.csv",
+        confusion="results/tables/confusion.csv",
+    output:
+        png=report(
+            "results/figures/ablation.png",
+            caption="../../report/ablation.rst",
+            category="Figures",
+            labels={
+                "figure": "ablation",
+                "question": "What does the decoder lose without the units of a variable?",
+            },
+        ),
+        pdf="results/figures/ablation.pdf",
+        csv="results/tables/figure_ablation.csv",
+    log:
+        "results/logs/draw_ablation.log",
+    benchmark:
+        "results/benchmarks/draw_ablation.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("draw_ablation"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_ablation.py" --ablation {input.ablation:q}'
+        " --confusion {input.confusion:q} --pdf {output.pdf:q} --png {output.png:q}"
+        " --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule tables:
+    input:
+        rules.assemble_tables.output,
+
+
+rule figures:
+    input:
+        expand("results/figures/{figure}.{form}", figure=FIGURES, form=["png", "pdf"]),
+        expand("results/tables/figure_{figure}.csv", figure=FIGURES),

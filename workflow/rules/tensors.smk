@@ -1,0 +1,38 @@
+# 2 · tensors
+# needs   the NWB file of a session
+# makes   results/tensors/{session}.zarr   dF/F, behaviour, trials and splits
+#         results/tensors/{session}.json   its manifest: content hash, shapes, trial counts
+
+
+def nwb_of_session(wildcards):
+    return NWB[wildcards.session]
+
+
+rule convert_session:
+    input:
+        nwb=nwb_of_session,
+    output:
+        # Snakemake sees only the stamp of a folder; the manifest carries the hash of the content.
+        tensor=directory("results/tensors/{session}.zarr"),
+        manifest="results/tensors/{session}.json",
+    log:
+        "results/logs/convert_session/{session}.log",
+    benchmark:
+        "results/benchmarks/convert_session/{session}.tsv"
+    conda:
+        "../../envs/tensors.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=code_of("convert_session"),
+        options=as_json(config["tensors"]),
+    shell:
+        'python "$SCRIPTS/convert_session.py" --nwb {input.nwb:q} --out {output.tensor:q}'
+        " --manifest {output.manifest:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule tensors:
+    input:
+        expand("results/tensors/{session}.json", session=SESSIONS),
