@@ -5,11 +5,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from tiny_nwb import GRATINGS, replace, tiny_nwb
-
 from glassbox.errors import UserError
 from glassbox.sessions import layout
 from glassbox.sessions.header import read_header
+from tiny_nwb import GRATINGS, replace, tiny_nwb
 
 
 def refusal(path: Path) -> str:
@@ -159,7 +158,7 @@ def test_an_unknown_stimulus_is_refused_unless_the_user_lets_it_pass(tmp_path):
 
 
 def test_the_stimuli_of_allen_sessions_are_known_by_name(tmp_path):
-    names = "natural_scenes natural_movie_one locally_sparse_noise_4deg spontaneous".split()
+    names = ["natural_scenes", "natural_movie_one", "locally_sparse_noise_4deg", "spontaneous"]
 
     def add(file: h5py.File) -> None:
         for name in names:

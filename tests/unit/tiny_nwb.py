@@ -7,7 +7,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-
 from glassbox.sessions import layout
 
 DIRECTIONS = (0.0, 90.0, 180.0, 270.0)
