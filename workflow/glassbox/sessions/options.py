@@ -15,8 +15,8 @@ FULL_SCHEDULE = 628  # sweeps of drifting gratings in session A of Visual Coding
 class SimulateOptions:
     """A cohort of simulated mice, one session each.
 
-    Every mouse is drawn from (`seed`, its session's name) alone: a cohort of more mice or lines
-    keeps the mice it had.
+    The cells and the recording of a mouse are drawn from `seed` and its session's name alone: they
+    do not depend on how many mice or lines the cohort has.
     """
 
     lines: tuple[str, ...] = ("Cux2-CreERT2", "Rorb-IRES2-Cre")

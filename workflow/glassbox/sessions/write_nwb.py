@@ -68,9 +68,13 @@ def _write_cells(file: h5py.File, recording: Recording) -> None:
     _put(file, layout.ROI_IDS, np.array([str(i) for i in ids], "S"))
     names = [f"roi_{i:04d}" for i in range(len(ids))]
     _put(file, layout.ROI_LIST, np.array(names, "S"))
-    rng = generator(0, recording.mouse.session, "masks")
-    for name, mask in zip(names, draw_masks(len(ids), rng), strict=True):
+    for name, mask in zip(names, masks_of(recording), strict=True):
         _put(file, f"{layout.ROI_PLANE}/{name}/{layout.ROI_MASK}", mask, mask.shape)
+
+
+def masks_of(recording: Recording) -> np.ndarray:
+    """(cells, 512, 512) u1, the same for every recording of a mouse."""
+    return draw_masks(recording.cells.n, generator(0, recording.mouse.session, "masks"))
 
 
 def _write_running(file: h5py.File, recording: Recording) -> None:

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Build the environment of a peer library, once: tests/peers/make_env.sh allensdk
+# makes .venv-allensdk from envs/requirements-allensdk.txt. A later call does nothing until that
+# file changes. PYTHON names the interpreter to build with, 3.11 for allensdk.
+set -eu
+peer=${1:?which peer library? There is: allensdk}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+wanted="$root/envs/requirements-$peer.txt"
+folder="$root/.venv-$peer"
+if [ ! -f "$wanted" ]; then
+    echo "error: $wanted: no such file; there is no peer library named $peer." >&2
+    exit 2
+fi
+if cmp -s "$wanted" "$folder/built-from.txt"; then
+    exit 0
+fi
+python=${PYTHON:-$root/.venv/bin/python}
+[ -x "$python" ] || python=python3.11
+rm -rf "$folder"
+"$python" -m venv "$folder"
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted"
+cp "$wanted" "$folder/built-from.txt" # last: an interrupted build is not taken for a whole one
