@@ -27,6 +27,12 @@ def main(argv: list[str] | None = None) -> int:
 
         options = options_from(TensorOptions, args.options, "tensors")
         about = convert_session(args.nwb, args.out, args.manifest, options)
+        if about["missing"]:
+            print(
+                f"warning: {about['source_file']}: this metadata is missing and stays unknown: "
+                f"{', '.join(about['missing'])}",
+                file=sys.stderr,
+            )
         frames, cells = about["shapes"]["dff"]
         tasks = ", ".join(about["tasks"]) or "none"
         print(f"{about['session']}: {cells:,} cells, {frames:,} frames, tasks: {tasks}")

@@ -122,9 +122,19 @@ class NwbSession:
             )
         return ids.astype(np.int64)
 
+    @property
+    def dff_chunk(self) -> tuple[int, int] | None:
+        """(cells, frames) that HDF5 unpacks at once, or None where dF/F lies plain in the file."""
+        return self._dff.chunks
+
     def dff_rows(self, first: int, last: int) -> np.ndarray:
         """dF/F of the cells first..last over the whole recording, (cells, frames), f4."""
-        return np.asarray(hdf5.read(self._dff, slice(first, last)), dtype=np.float32)
+        return self.dff_values(first, last, 0, self.n_frames)
+
+    def dff_values(self, cell: int, last_cell: int, frame: int, last_frame: int) -> np.ndarray:
+        """dF/F of some cells in some frames as it stands in the file, (cells, frames), f4."""
+        where = np.s_[cell:last_cell, frame:last_frame]
+        return np.asarray(hdf5.read(self._dff, where), dtype=np.float32)
 
     def dff_frames(self, first: int, last: int) -> np.ndarray:
         """dF/F of all cells in the frames first..last, (frames, cells), f4, C-contiguous.
@@ -132,12 +142,10 @@ class NwbSession:
         Raises:
             UserError: a value is NaN or infinite; all such values of the recording are counted.
         """
-        block = np.empty((self.n_cells, last - first), dtype=np.float32)
-        try:
-            self._dff.read_direct(block, np.s_[:, first:last])
-        except (OSError, RuntimeError):
-            hdf5.read(self._dff, np.s_[:, first:last])  # says which data cannot be read
-            raise
+        return self.checked(self.dff_values(0, self.n_cells, first, last))
+
+    def checked(self, block: np.ndarray) -> np.ndarray:
+        """A block of dF/F turned from (cells, frames) to (frames, cells), without NaN."""
         if not np.isfinite(block.min(initial=0) + block.max(initial=0)):
             self._tell_not_finite()
         return np.ascontiguousarray(block.T)
@@ -263,7 +271,7 @@ class NwbSession:
         step = max(DFF_BLOCK_BYTES // (4 * self.n_cells), 1)
         count, cells, first = 0, set(), None
         for at in range(0, self.n_frames, step):
-            cell, frame = np.nonzero(~np.isfinite(self._dff[:, at : at + step]))
+            cell, frame = np.nonzero(~np.isfinite(hdf5.read(self._dff, np.s_[:, at : at + step])))
             if len(cell) and first is None:
                 k = np.lexsort((cell, frame))[0]
                 first = (int(cell[k]), at + int(frame[k]))

@@ -26,6 +26,7 @@ from glassbox.sessions.nwb import SERIES_BLOCK, NwbSession, StimulusTable
 from glassbox.sessions.stimuli import CONDITIONS
 from glassbox.tensors import splits
 from glassbox.tensors.options import TensorOptions
+from glassbox.tensors.spool import readable_by_frames
 from glassbox.tensors.tasks import TASKS
 
 CHUNK_FRAMES = 64  # a trial window of 2 s at 30 Hz touches two chunks
@@ -126,6 +127,7 @@ class _Writer:
             self._trials(table, after_jump)
         return {
             **about,
+            "missing": list(header.missing),
             "shapes": {"dff": [self.session.n_frames, self.session.n_cells]},
             "jumps": len(after_jump),
             "trials": {
@@ -196,10 +198,11 @@ class _Writer:
             },
         )
         progress = Progress(frames, f"convert {self.session.header.session}", "frame")
-        for first in range(0, frames, step):
-            last = min(first + step, frames)
-            array[first:last] = self.session.dff_frames(first, last)
-            progress.step(last - first)
+        with readable_by_frames(self.session, step, self.folder) as source:
+            for first in range(0, frames, step):
+                last = min(first + step, frames)
+                array[first:last] = source.dff_frames(first, last)
+                progress.step(last - first)
         progress.close()
 
     def _trials(self, table: StimulusTable, after_jump: np.ndarray) -> None:
