@@ -10,6 +10,7 @@ import pandas as pd
 
 from glassbox.figures.choose import one_split, pooled_folds
 from glassbox.figures.options import FiguresOptions
+from glassbox.figures.output import text_of
 from glassbox.figures.summaries import counted, mean_interval, p_in_words, sign_flip_p
 
 LINEAR = "logistic_regression"
@@ -121,12 +122,9 @@ def draw(numbers: pd.DataFrame):
     """The figure of the numbers above: one panel a task."""
     from glassbox.figures import style
 
-    width, height = style.DOUBLE_COLUMN_MM, 88
-    figure = style.new_figure(width, height)
-    style.headline(
-        figure, "Does the decoder beat chance and a linear reference, at every level?", width
-    )
-    style.footnote(figure, numbers[numbers.kind == "note"].text.iloc[0], width)
+    figure = style.new_figure(style.DOUBLE_COLUMN_MM, 82)
+    style.headline(figure, "Does the decoder beat chance and a linear reference, at every level?")
+    foot = style.footnote(figure, text_of(numbers, "note"))
     tasks = [panel for panel in dict.fromkeys(numbers.panel) if panel]
     if not tasks:
         style.say_instead(figure.add_axes((0.1, 0.25, 0.85, 0.6)), "No decoding to show.")
@@ -134,14 +132,15 @@ def draw(numbers: pd.DataFrame):
     lines = numbers.cre_line[numbers.cre_line != ""]
     colours, markers = style.colours_of_lines(lines), style.markers_of_lines(lines)
     grid = figure.add_gridspec(
-        1, len(tasks), left=0.07, right=0.99, top=0.82, bottom=0.30, wspace=0.16
+        1, len(tasks), left=0.07, right=0.99, top=0.81, bottom=foot + 0.12, wspace=0.16
     )
     for i, task in enumerate(tasks):
         axes = figure.add_subplot(grid[0, i])
         _draw_panel(axes, numbers[numbers.panel == task], task, colours, markers)
-        style.panel_letter(axes, "ab"[i] if i < 2 else "", dy_pt=8)
+        title, subtitle = style.name_of(task).capitalize(), text_of(numbers, "title", task)
+        style.panel_title(axes, "abcdefgh"[i], title, subtitle + "\n")
         axes.set_ylabel("Accuracy (fraction of test trials)" if i == 0 else "")
-    _legend(figure, colours, markers)
+    style.legend_of_lines(figure, colours, markers)
     return figure
 
 
@@ -151,45 +150,21 @@ def _draw_panel(axes, rows: pd.DataFrame, task: str, colours, markers) -> None:
     present = [p for p in PLACES if len(_at(rows, "mean", *p))]
     at = {place: i for i, place in enumerate(present)}
     mice = rows[rows.kind == "mouse"]
-    spread = _spread(mice)
-    one = mice.mouse.nunique() < 3
+    spread = style.sideways(mice[["cre_line", "mouse"]].itertuples(index=False, name=None))
+    few = mice.mouse.nunique() < 3
     for mouse, its in mice.groupby("mouse"):
         its = its.assign(x=[at[p] for p in zip(its.level, its.model, strict=True)]).sort_values("x")
-        x = its.x + spread[mouse]
-        line = its.cre_line.iloc[0]
-        axes.plot(x, its.value, color=colours.get(line, style.CONTROL), lw=0.5, alpha=0.45)
-        axes.plot(
-            x,
-            its.value,
-            markers.get(line, "o"),
-            color=colours.get(line, style.CONTROL),
-            ms=5 if one else 3,
-            mec="white",
-            mew=0.3,
-            gid=f"mice-{task}",
-        )
-        if one:
-            down, up = its.value - its.low, its.high - its.value
-            axes.errorbar(x, its.value, (down, up), fmt="none", color=style.EFFECT, lw=1)
-    if not one:
-        for place, x in at.items():
-            mean = _at(rows, "mean", *place).iloc[0]
-            bars = [[mean.value - mean.low], [mean.high - mean.value]]
-            axes.errorbar(
-                [x + 0.32], [mean.value], bars, fmt="_", color=style.EFFECT, ms=7, lw=1.2, zorder=5
-            )
+        line, x = its.cre_line.iloc[0], its.x + spread[mouse]
+        colour = colours.get(line, style.CONTROL)
+        axes.plot(x, its.value, color=colour, lw=0.5, alpha=0.45)
+        style.points(axes, x, its.value, colour, markers.get(line, "o"), large=few)
+        if few:
+            style.bars(axes, x, its.value, its.low, its.high)
     for place, x in at.items():
         mean = _at(rows, "mean", *place).iloc[0]
-        axes.annotate(
-            f"{mean.value:.3f}",
-            (x + (0.0 if one else 0.32), 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 1),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=style.NOTE_PT,
-        )
+        if not few:
+            style.bars(axes, [x + 0.32], [mean.value], [mean.low], [mean.high], cap="_")
+        style.above(axes, x + (0.0 if few else 0.16), f"{mean.value:.3f}")
     chance = rows[rows.kind == "chance"].value.iloc[0]
     axes.axhline(chance, color=style.SOFT, ls=(0, (4, 2)), lw=0.8)
     axes.annotate(
@@ -204,40 +179,7 @@ def _draw_panel(axes, rows: pd.DataFrame, task: str, colours, markers) -> None:
     axes.set_xlim(-0.55, len(at) - 0.35)
     axes.set_ylim(0, 1)
     axes.set_xticks(range(len(at)), [PLACES[p] for p in at])
-    axes.set_title(
-        f"{style.name_of(task).capitalize()}\n" + _title_of(rows), pad=9, linespacing=1.35
-    )
-
-
-def _title_of(rows: pd.DataFrame) -> str:
-    return rows[rows.kind == "title"].text.iloc[0]
 
 
 def _at(rows: pd.DataFrame, kind: str, level: str, model: str) -> pd.DataFrame:
     return rows[(rows.kind == kind) & (rows.level == level) & (rows.model == model)]
-
-
-def _spread(mice: pd.DataFrame) -> dict[str, float]:
-    """A fixed sideways place for each mouse, so that points of equal height stay apart."""
-    ordered = mice[["cre_line", "mouse"]].drop_duplicates().sort_values(["cre_line", "mouse"])
-    names = list(ordered.mouse)
-    places = np.linspace(-0.17, 0.17, len(names)) if len(names) > 1 else [0.0]
-    return dict(zip(names, places, strict=True))
-
-
-def _legend(figure, colours, markers) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], ls="", marker=markers[name], color=colours[name], ms=4, label=name)
-        for name in colours
-    ]
-    if handles:
-        figure.legend(
-            handles=handles,
-            loc="upper right",
-            bbox_to_anchor=(0.995, 1.0),
-            ncols=min(len(handles), 3),
-            handletextpad=0.2,
-            columnspacing=1.2,
-        )

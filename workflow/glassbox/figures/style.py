@@ -16,13 +16,16 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 MM = 1 / 25.4  # inches
+MM_PER_PT = 25.4 / 72
 SINGLE_COLUMN_MM = 88
 DOUBLE_COLUMN_MM = 180
 
 TEXT_PT = 7.0
 NOTE_PT = 6.0
+NOTE_CHARACTERS_PER_MM = 0.84  # of the notes' size, wide letters allowed for
 
 VARIABLE_COLOURS = {
     "direction": "#0072B2",
@@ -37,6 +40,7 @@ LINE_MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 EFFECT = "#222222"
 CONTROL = "#999999"
 CONTROL_BAND = "#CFCFCF"
+MARGIN_BAND = "#E6E6E6"
 SOFT = "#6B6B6B"
 
 VARIABLE_NAMES = {
@@ -109,34 +113,63 @@ def name_of(variable: str) -> str:
     return VARIABLE_NAMES.get(variable, variable.replace("_", " "))
 
 
-def panel_letter(axes: Axes, letter: str, dx_pt: float = -24, dy_pt: float = 5) -> None:
-    """A bold letter above the left end of a panel."""
-    axes.annotate(
-        letter,
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(dx_pt, dy_pt),
-        textcoords="offset points",
-        fontsize=TEXT_PT + 2,
-        fontweight="bold",
-        va="bottom",
-    )
+def panel_title(axes: Axes, letter: str, title: str, subtitle: str = "", dx_mm: float = 7) -> None:
+    """A bold letter, the panel's title and a smaller line below it, above the panel.
+
+    The letter hangs `dx_mm` to the left of the panel, over its tick labels.
+    """
+    below = 3 + (NOTE_PT + 3.5) * (subtitle.count("\n") + 1 if subtitle else 0)
+    places = [(letter, -dx_mm / MM_PER_PT, below - 1.5, TEXT_PT + 2, "bold", "black")]
+    places.append((title, 0, below, TEXT_PT, "bold", "black"))
+    places.append((subtitle, 0, 4, NOTE_PT + 0.3, "normal", "#333333"))
+    for text, x, y, size, weight, colour in places:
+        axes.annotate(
+            text,
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(x, y),
+            textcoords="offset points",
+            fontsize=size,
+            fontweight=weight,
+            color=colour,
+            va="bottom",
+            annotation_clip=False,
+        )
 
 
-def headline(figure: Figure, text: str, width_mm: float) -> None:
+def headline(figure: Figure, text: str) -> None:
     """The title of the figure, at its left upper corner."""
+    width, height = figure.get_size_inches() / MM
     figure.text(
-        1.5 / width_mm, 0.995, text, fontsize=TEXT_PT + 1.5, fontweight="bold", va="top", ha="left"
+        1.5 / width,
+        1 - 1.2 / height,
+        text,
+        fontsize=TEXT_PT + 1.5,
+        fontweight="bold",
+        va="top",
+        ha="left",
     )
 
 
-def footnote(figure: Figure, text: str, width_mm: float) -> None:
-    """What was counted and tested, in small print along the lower edge."""
-    per_line = int(width_mm * 0.93)  # characters of 6 pt DejaVu Sans in a millimetre of line
-    wrapped = "\n".join(textwrap.fill(line, per_line) for line in text.split("\n"))
+def footnote(figure: Figure, text: str) -> float:
+    """What was counted and tested, in small print along the lower edge.
+
+    Returns the fraction of the figure's height that the note takes.
+    """
+    width, height = figure.get_size_inches() / MM
+    per_line = int(width * NOTE_CHARACTERS_PER_MM)
+    wrapped = [part for line in text.split("\n") for part in textwrap.wrap(line, per_line)]
     figure.text(
-        1.5 / width_mm, 0.008, wrapped, fontsize=NOTE_PT, va="bottom", ha="left", color="#333333"
+        1.5 / width,
+        1.0 / height,
+        "\n".join(wrapped),
+        fontsize=NOTE_PT,
+        va="bottom",
+        ha="left",
+        color="#333333",
+        linespacing=1.2,
     )
+    return (2.0 + len(wrapped) * NOTE_PT * 1.25 * MM_PER_PT) / height
 
 
 def say_instead(axes: Axes, text: str) -> None:
@@ -155,4 +188,73 @@ def say_instead(axes: Axes, text: str) -> None:
         va="center",
         fontsize=TEXT_PT,
         color=SOFT,
+    )
+
+
+def sideways(names: Iterable[tuple[str, str]], reach: float = 0.17) -> dict[str, float]:
+    """A fixed sideways place for each (group, name), so that points of equal height stay apart."""
+    ordered = [name for _, name in sorted(set(names))]
+    step = 2 * reach / max(len(ordered) - 1, 1)
+    return {n: i * step - reach if len(ordered) > 1 else 0.0 for i, n in enumerate(ordered)}
+
+
+def points(axes: Axes, x, y, colour: str, marker: str = "o", large: bool = False) -> None:
+    """Points of observations, in the colour and marker of their group."""
+    axes.plot(x, y, marker, ls="", color=colour, ms=5 if large else 3, mec="white", mew=0.3)
+
+
+def bars(axes: Axes, x, y, low, high, cap: str = "") -> None:
+    """Intervals around `y`, black; a dash at `y` where `cap` is `_`. NaN ends are left out."""
+    down = [middle - end for middle, end in zip(y, low, strict=True)]
+    up = [end - middle for middle, end in zip(y, high, strict=True)]
+    axes.errorbar(x, y, (down, up), fmt=cap or "none", color=EFFECT, ms=7, lw=1.1, zorder=5)
+
+
+def above(axes: Axes, x: float, text: str) -> None:
+    """A small text above the upper edge of a panel, at `x` of its axis."""
+    axes.annotate(
+        text,
+        (x, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 1),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=NOTE_PT,
+        annotation_clip=False,
+    )
+
+
+def legend_of_lines(figure: Figure, colours: dict[str, str], markers: dict[str, str]) -> None:
+    """The Cre lines, at the right upper corner of the figure."""
+    handles = [
+        Line2D([], [], ls="", marker=markers[name], color=colours[name], ms=4, label=name)
+        for name in colours
+    ]
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc="upper right",
+            bbox_to_anchor=(1.0, 1.01),
+            ncols=min(len(handles), 3),
+            handletextpad=0.1,
+            columnspacing=1.0,
+        )
+
+
+def legend_of_variables(
+    figure: Figure, variables: Iterable[str], corner: tuple[float, float]
+) -> None:
+    """The variables by colour, with its right lower corner at `corner` of the figure."""
+    handles = [
+        Line2D([], [], ls="", marker="o", color=colour_of(v), ms=4, label=name_of(v))
+        for v in variables
+    ]
+    figure.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=corner,
+        borderaxespad=0.0,
+        handletextpad=0.1,
+        labelspacing=0.2,
     )
