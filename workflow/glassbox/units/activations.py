@@ -72,6 +72,8 @@ class DictionaryFolder:
             session = stored["session_index"]
             trained = np.array([not s.held_out for s in self.sessions])
             keep = (stored["part"] == SELECTION) & trained[session]
+            for task in self.classes:
+                keep &= stored[f"label_{task}"] >= 0  # a trial without a class answers nothing
             return Activations(
                 activation=stored["unit_activation"][keep],
                 session=session[keep].astype(np.int64),

@@ -1,0 +1,51 @@
+"""Letting a trained decoder listen to a session that it has never seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from glassbox.decoders.checkpoint import Checkpoint
+from glassbox.decoders.data import SessionData
+from glassbox.decoders.fit import Run, fit
+from glassbox.decoders.fitted import FittedDecoder, FittedSession
+from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
+from glassbox.tensors.splits import TRAIN
+
+_NEVER_S = float("inf")
+
+
+def adapt(decoder: FittedDecoder, data: SessionData) -> FittedDecoder:
+    """A decoder of one new session: the same body, unit vectors fitted to the session's trials.
+
+    As for a held-out session: scaling and unit vectors come from the training trials, the best
+    epoch from the selection trials, no genotype is used, and the body stays as it is.
+
+    Args:
+        decoder: the trained decoder; it is not changed.
+        data: the new session, with parts for the decoder's fold.
+    """
+    name = data.session
+    classes = {task: len(values) for task, values in decoder.tasks.items()}
+    model = IdentityKeyedDecoder(decoder.options, {name: data.n_cells}, classes)
+    body = {
+        key: value.cpu()
+        for key, value in decoder.model.state_dict().items()
+        if not key.startswith("sessions.")
+    }
+    model.load_state_dict(body, strict=False)
+    cells = model.cells_of(name)
+    cells.draw(decoder.seed, name)
+    cells.fit_scaling(data.windows[data.in_part(decoder.fold, TRAIN)])
+    epochs = decoder.options.unit_epochs
+    run = Run(name, decoder.seed, decoder.fold, (data,), model.cell_parameters(name), epochs)
+    with torch.enable_grad():
+        fit(model, run, decoder.options, Checkpoint(None, name, "", _NEVER_S), _unheard)
+    model.requires_grad_(False)
+    session = FittedSession(name, data.mouse, data.cre_line, data.n_cells, data.store, True)
+    return replace(decoder, sessions={name: session}, model=model)
+
+
+def _unheard(epochs: int, note: str) -> None:
+    """Nobody watches the fit of one session."""

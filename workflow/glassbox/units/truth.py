@@ -1,0 +1,190 @@
+"""What the units of a simulated cohort truly stand for: fresh trials, and fresh mice.
+
+The truth of a unit is the share of the variance of its activation that a variable explains over
+many trials that the simulator draws anew and that run through the frozen decoder and dictionary.
+For direction and temporal frequency they are new trials of the cohort's own mice, and the variance
+is that within sessions, as in units.csv. For genotype they are trials of mice that no cohort
+contains; their unit vectors are fitted without a genotype label, body frozen.
+
+Nothing heavy is imported with this module; decoders and dictionaries come when they are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glassbox.sessions.simulate import Recording, fresh_session
+from glassbox.sessions.simulated_mice import fresh_mice
+from glassbox.sessions.stimulus_schedule import FRAME_RATE_HZ
+from glassbox.units.activations import DictionaryFolder
+from glassbox.units.genotype import line_codes, variance_of_lines
+from glassbox.units.mice import mouse_table
+from glassbox.units.variance import explained_variance
+
+if TYPE_CHECKING:
+    from glassbox.decoders.data import SessionData
+    from glassbox.decoders.fitted import FittedDecoder
+    from glassbox.dictionaries.topk import TopKDictionary
+    from glassbox.sessions.options import SimulateOptions
+
+GUARD = 3  # trials left out at a border between parts of a fresh mouse's session
+FITTED_ON, READ_ON = 0, 1  # seeds of a fresh mouse's two recordings, added to the option `seed`
+
+
+@dataclass
+class FrozenRun:
+    """One decoder with its dictionary, and what its units did in fresh trials.
+
+    Attributes:
+        cohort: name of the cohort.
+        sessions: names of the sessions that trained the decoder.
+        activation, session, label: one array for each session shown so far.
+    """
+
+    cohort: str
+    seed: int
+    fold: int
+    sessions: tuple[str, ...]
+    decoder: FittedDecoder
+    dictionary: TopKDictionary
+    activation: list[np.ndarray] = field(default_factory=list)
+    session: list[np.ndarray] = field(default_factory=list)
+    label: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+    def truth(self) -> dict[str, np.ndarray]:
+        """Share of the variance that each task's variable explains, (width,) by task."""
+        activation, session = np.concatenate(self.activation), np.concatenate(self.session)
+        labels = {task: np.concatenate(parts) for task, parts in self.label.items()}
+        shares = {}
+        for task, label in labels.items():
+            others = tuple(v for other, v in labels.items() if other != task)
+            shares[task] = explained_variance(activation, label, session, others).omega2
+        return shares
+
+
+def frozen_runs(dictionary_folder: str | Path, decoder_folder: str | Path) -> list[FrozenRun]:
+    """The decoders and dictionaries of a cohort, one for each seed and fold."""
+    from glassbox.decoders.fitted import FittedDecoder
+    from glassbox.dictionaries.topk import TopKDictionary
+
+    folder = DictionaryFolder.open(dictionary_folder)
+    runs = []
+    for seed, fold in folder.runs():
+        decoder = FittedDecoder.load(decoder_folder, seed, fold)
+        weights = folder.path / f"{folder.dictionary}-seed{seed}-fold{fold}.safetensors"
+        sessions = tuple(s.session for s in folder.sessions if not s.held_out)
+        dictionary = TopKDictionary.load(weights)
+        runs.append(FrozenRun(decoder.cohort, seed, fold, sessions, decoder, dictionary))
+    return runs
+
+
+def show_fresh_trials(
+    runs: Iterable[FrozenRun], simulate: SimulateOptions, trials: int, seed: int
+) -> None:
+    """Show new trials of each session to every run that was trained on it.
+
+    A session is simulated once, whatever number of cohorts it is in.
+    """
+    runs = list(runs)
+    for session in sorted({name for run in runs for name in run.sessions}):
+        recording = fresh_session(simulate, session, seed, trials)
+        data: dict[str, SessionData] = {}
+        for run in (run for run in runs if session in run.sessions):
+            key = repr((run.decoder.options.window(), sorted(run.decoder.tasks)))
+            if key not in data:
+                data[key] = session_of(recording, run.decoder)
+            shown = data[key]
+            run.activation.append(activation_of(run.decoder, run.dictionary, shown))
+            run.session.append(np.full(len(shown.trial), run.sessions.index(session)))
+            for task, label in shown.labels.items():
+                run.label.setdefault(task, []).append(label)
+
+
+def genotype_truth(
+    run: FrozenRun,
+    lines: Iterable[str],
+    simulate: SimulateOptions,
+    mice: int,
+    trials: int,
+    seed: int,
+) -> np.ndarray:
+    """Share of the variance between the lines over fresh mice, (width,).
+
+    Each mouse has two recordings: unit vectors are fitted to the first, activations read from the
+    second. Differences between mice of a line are taken out as in units.csv.
+
+    Args:
+        run: of a cohort of several lines.
+        lines: the Cre lines to compare.
+        simulate: options of the cohort.
+        mice: fresh mice of each line.
+        trials: sweeps of each recording, blanks included.
+        seed: of the recordings.
+    """
+    from glassbox.decoders.adapt import adapt
+
+    line_of: dict[str, str] = {}
+    activation, session = [], []
+    for line in lines:
+        for mouse in fresh_mice(line, mice):
+            first, second = (
+                fresh_session(simulate, mouse.session, 2 * seed + use, trials)
+                for use in (FITTED_ON, READ_ON)
+            )
+            decoder = adapt(run.decoder, session_of(first, run.decoder))
+            read = activation_of(decoder, run.dictionary, session_of(second, run.decoder))
+            activation.append(read)
+            session.append(np.full(len(read), len(line_of)))
+            line_of[mouse.session] = line
+    mouse_of = dict(enumerate(line_of))
+    table = mouse_table(np.concatenate(activation), np.concatenate(session), mouse_of, line_of)
+    return variance_of_lines(table, line_codes(table)[1])[1]
+
+
+def session_of(recording: Recording, decoder: FittedDecoder) -> SessionData:
+    """A recording in memory as the decoders take sessions, blanks left out."""
+    from glassbox.decoders.data import SessionData, labelled
+    from glassbox.tensors.splits import crossfit, poyo
+    from glassbox.tensors.tasks import tasks_named
+    from glassbox.tensors.windows import frames_of_samples
+
+    blank = recording.schedule.blank
+    shown = np.flatnonzero(~blank)
+    first, count = frames_of_samples(decoder.options.window(), FRAME_RATE_HZ)
+    part = (
+        crossfit(blank, GUARD)[decoder.fold] if decoder.split == "crossfit" else poyo(blank, GUARD)
+    )
+    labels: Mapping[str, np.ndarray] = {
+        task.name: labelled(recording.conditions[task.condition][shown], decoder.tasks[task.name])
+        for task in tasks_named(decoder.tasks)
+    }
+    return SessionData(
+        session=recording.mouse.session,
+        mouse=recording.mouse.mouse,
+        cre_line=recording.mouse.cre_line,
+        store="",
+        content_sha256="",
+        trial=shown,
+        windows=recording.windows(first, count, shown),
+        labels=labels,
+        parts={decoder.fold: part[shown]},
+    )
+
+
+def activation_of(
+    decoder: FittedDecoder, dictionary: TopKDictionary, data: SessionData, block: int = 256
+) -> np.ndarray:
+    """Mean activation of each unit over the latents, (trials, width) f4."""
+    return np.concatenate(
+        [
+            dictionary.encode(decoder.latents(data.session, data.windows[first : first + block]))
+            .mean(1)
+            .numpy()
+            for first in range(0, len(data.trial), block)
+        ]
+    )
