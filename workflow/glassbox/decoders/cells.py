@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from glassbox.decoders.data import LEAST_DEVIATION
 from glassbox.decoders.randomness import torch_generator
 
 KEY_STD = 0.02  # of the unit key vectors at the start
 VALUE_STD = 0.5  # of the unit value vectors at the start
-LEAST_DEVIATION = 1e-6  # dF/F; a cell that never changes is not divided by zero
 
 
 class SessionCells(nn.Module):

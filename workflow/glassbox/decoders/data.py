@@ -15,6 +15,7 @@ from glassbox.tensors.store import SessionTensor, open_session
 from glassbox.tensors.tasks import tasks_named
 from glassbox.tensors.windows import TrialWindows
 
+LEAST_DEVIATION = 1e-6  # dF/F; a cell that never changes is not divided by zero
 NO_CLASS = -1  # label of a trial that does not count for a task
 
 

@@ -52,7 +52,7 @@ def rows_of(
     cohort: str,
     level: str,
     model: str,
-    seed: int,
+    seed: int | None,
     split: str,
     by_fold: Mapping[int, Mapping[str, Scores]],
 ) -> Iterator[dict[str, Any]]:

@@ -8,9 +8,12 @@ resume, and a session draws the same vectors whatever cohort it is in.
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def seed_of(*parts: object) -> int:
@@ -24,4 +27,6 @@ def numpy_generator(*parts: object) -> np.random.Generator:
 
 
 def torch_generator(*parts: object, device: str | torch.device = "cpu") -> torch.Generator:
+    import torch  # the linear reference needs none
+
     return torch.Generator(device=device).manual_seed(seed_of(*parts))

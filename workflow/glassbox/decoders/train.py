@@ -1,4 +1,4 @@
-"""Training the decoders of a cohort: every seed and fold, then the unit vectors of held-out mice."""
+"""Training the decoders of a cohort: every seed and fold, then held-out mice's unit vectors."""
 
 from __future__ import annotations
 

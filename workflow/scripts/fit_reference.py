@@ -1,0 +1,34 @@
+"""Fit the linear reference of one session: logistic regression on each cell's mean dF/F."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from glassbox.cli import parser
+from glassbox.errors import user_errors
+from glassbox.options import options_from
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    made = parser(__doc__)
+    made.add_argument("--tensor", required=True, help="Zarr store of the session")
+    made.add_argument("--out", required=True, help="table to make")
+    made.add_argument("--options", default="{}", help="section `decoders` as JSON")
+    return made.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse(argv)
+    with user_errors():
+        from glassbox.decoders.data import open_cohort
+        from glassbox.decoders.options import SECTION, DecoderOptions
+        from glassbox.decoders.reference import fit_reference
+
+        options = options_from(DecoderOptions, args.options, SECTION)
+        fit_reference(open_cohort([args.tensor], [], options), options, args.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
