@@ -33,7 +33,7 @@ class Progress:
         if now - self.said < self.every_s:
             return
         self.said = now
-        left = (now - self.started) / self.done * max(self.total - self.done, 0)
+        left = (now - self.started) / max(self.done, 1) * max(self.total - self.done, 0)
         print(
             f"{self.what}: {self.done}/{self.total} {self.unit} · {note} · {left:.0f} s left",
             file=sys.stderr,
