@@ -156,7 +156,7 @@ def test_a_unit_below_the_minimum_effect_is_not_selective_however_small_its_p():
     rng = np.random.default_rng(11)
     label, zero = np.tile(np.arange(4), 2000), np.zeros(8000, dtype=int)
     activation = rng.normal(size=(8000, 1)) + 0.2 * (label == 1)[:, None]
-    for claim in ("point", "interval"):
+    for claim in ("estimate", "lower_bound"):
         options = UnitOptions(permutations=999, claim=claim)
         test = claim_trials(activation, label, zero, zero, (), options)
         assert test.q[0] < 0.01 and not test.selective[0]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from glassbox.errors import UserError
 
-Claim = Literal["point", "interval"]
+Claim = Literal["lower_bound", "estimate"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class UnitOptions:
 
     q: float = 0.05  # false discovery rate of the permutation test over the units of a variable
     min_effect: float = 0.05  # least share of a unit's variance that the variable must explain
-    claim: Claim = "point"  # what must exceed min_effect: the estimate, or a test against it
+    claim: Claim = "lower_bound"  # what must exceed min_effect
+    confidence: float = 0.9  # one-sided, of the lower bound
     permutations: int = 10_000  # of trials, within session and stimulus block
     labelings: int = 20_000  # of mice; all of them where there are no more than this
     relabelings: int = 200  # of mice, for the count of false genotype claims
@@ -27,7 +28,7 @@ class UnitOptions:
 
     def check(self, section: str) -> None:
         """Refuse values that would make a claim meaningless."""
-        for name in ("q", "min_effect"):
+        for name in ("q", "min_effect", "confidence"):
             value = getattr(self, name)
             if not 0 < value < 1:
                 raise UserError(f"{section}.{name}: expected a number in (0, 1); found {value}.")
