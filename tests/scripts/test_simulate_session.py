@@ -29,7 +29,7 @@ def simulate(folder: Path, session: str, options: dict) -> subprocess.CompletedP
 def test_the_script_writes_the_session_and_its_truth(tmp_path):
     done = simulate(tmp_path, "sim-Rorb-02", OPTIONS)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.nwb", "out.truth.npz"]
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["out.nwb", "out.truth.npz"]
 
 
 def test_a_session_that_the_options_lack_is_one_sentence_and_no_file(tmp_path):

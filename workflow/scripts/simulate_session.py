@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from glassbox.cli import parser
 from glassbox.errors import user_errors
+from glassbox.files import sole_writer
 from glassbox.options import options_from
 
 
@@ -22,8 +23,9 @@ def main(argv: list[str] | None = None) -> int:
 
         options = options_from(SimulateOptions, args.options, "sessions.simulate")
         recording = simulate_session(options, args.session)
-        write_truth(recording, args.truth)
-        write_nwb(recording, args.out, pupil=options.pupil)
+        with sole_writer(args.out):
+            write_truth(recording, args.truth)
+            write_nwb(recording, args.out, pupil=options.pupil)
     return 0
 
 
