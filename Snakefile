@@ -24,6 +24,7 @@ include: "workflow/rules/figures.smk"
 
 localrules:
     all,
+    report_refused,
     sessions,
     tensors,
     decoders,
@@ -34,7 +35,39 @@ localrules:
     figures,
 
 
+# Refused sessions stop nothing else. This rule comes last, says them again, and ends the run with
+# a status that is not 0; it makes no file, so it runs each time until they are mended or excluded.
+rule report_refused:
+    input:
+        rules.tensors.input,
+        rules.figures.input,
+    output:
+        "results/sessions/none_refused",
+    log:
+        "results/logs/report_refused.log",
+    conda:
+        "envs/sessions.yaml"
+    params:
+        sentences=REFUSED,
+    shell:
+        "printf 'error: %s\\n' {params.sentences:q} 2>&1 | tee {log:q}; exit 2"
+
+
 rule all:
     default_target: True
     input:
+        rules.tensors.input,
         rules.figures.input,
+        rules.report_refused.output if REFUSED else [],
+
+
+onerror:
+    print(
+        "Not everything was made. Above stand the jobs that failed and why; the log of each is in "
+        "results/logs/{rule}/. What was made is whole and stays; run the same command again.",
+        file=sys.stderr,
+    )
+
+
+onsuccess:
+    print("Figures: results/figures/ · tables: results/tables/ · logs: results/logs/")

@@ -6,7 +6,6 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
-
 from glassbox import code
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from glassbox.configuration import checked, read_schema
 from glassbox.errors import UserError
 from glassbox.options import options_from

@@ -8,10 +8,17 @@ from pathlib import Path
 HOUSE = Path(workflow.current_basedir).parent.resolve()
 sys.path.insert(0, str(HOUSE))
 
+from snakemake.exceptions import WorkflowError
+
 from glassbox.code import code_of_script
 from glassbox.configuration import checked, read_schema
 from glassbox.errors import user_errors
+from glassbox.names import file_name
 from glassbox.sections import check_sections
+from glassbox.sessions.catalogue import read_catalogue
+from glassbox.sessions.cohorts import cohorts_of
+from glassbox.sessions.source import list_sessions, nwb_of, sessions_folder, write_excluded
+from glassbox.tensors.tasks import stimulus_of_tasks
 
 # Each job's shell finds the library and the scripts, whatever its working directory and its
 # environment are, and fails when any part of a pipe fails.
@@ -42,3 +49,83 @@ with user_errors():
     SCHEMA = read_schema(HOUSE / "schemas" / "config.schema.yaml")
     config.update(checked(config, SCHEMA, workflow.configfiles))
     OPTIONS = check_sections(config, workflow.configfiles)
+
+CATALOGUE = "results/sessions/catalogue.tsv"
+EXCLUDED = "results/sessions/excluded.csv"
+
+# Only the main process looks at the sessions: a file that appears midway kills no running job.
+with user_errors():
+    _typed_in = workflow.workdir_init
+    _folder = sessions_folder(OPTIONS["sessions"], config["nwb_dir"], _typed_in)
+    if workflow.is_main_process:
+        list_sessions(OPTIONS["sessions"], _folder, _typed_in, CATALOGUE)
+    _rows = read_catalogue(CATALOGUE)
+    _found = cohorts_of(_rows, OPTIONS["cohorts"], stimulus_of_tasks(OPTIONS["decoders"].tasks))
+
+NWB = {file_name(row.session): nwb_of(row, _folder) for row in _rows if not row.problem}
+VALUES = {file_name(row.session): row.cells * row.frames for row in _rows}
+SESSIONS = list(_found.convertible)
+SIMULATED = SESSIONS if OPTIONS["sessions"].source == "simulated" else []
+COHORTS = _found.cohorts
+REFUSED = [excluded.reason for excluded in _found.excluded if excluded.fault]
+
+if workflow.is_main_process:
+    write_excluded(EXCLUDED, _found.excluded)
+    for _excluded in _found.excluded:
+        print(f"excluded: {_excluded.reason}", file=sys.stderr)
+
+# What the stages make of the cohorts.
+HOOK = config["dictionaries"]["hook"]
+RUNS = expand(
+    "seed{seed}-fold{fold}", seed=config["decoders"]["seeds"], fold=config["decoders"]["folds"]
+)
+DECODED = sorted({session for cohort in COHORTS.values() for session in cohort.sessions})
+HELD_OUT = [name for name, cohort in COHORTS.items() if cohort.level == "heldout"]
+ABLATED = [name for name in COHORTS if name not in HELD_OUT]
+SCORED = ABLATED if SIMULATED else []  # against the simulator's truth
+RELABELLED = [name for name in COHORTS if name == "all"]  # exists where there are two Cre lines
+GROUND_TRUTH = [
+    *(f"results/units/{HOOK}/ground_truth.csv" for _ in SCORED[:1]),
+    *(f"results/units/{HOOK}/relabelled.csv" for _ in RELABELLED),
+]
+
+
+def nwb_of_session(wildcards):
+    return NWB[wildcards.session]
+
+
+def cohort_of(wildcards):
+    if wildcards.cohort not in COHORTS:
+        raise WorkflowError(f"{wildcards.cohort}: no such cohort; known are {', '.join(COHORTS)}.")
+    return COHORTS[wildcards.cohort]
+
+
+def level_of(wildcards):
+    return cohort_of(wildcards).level
+
+
+def body_tensors(wildcards):
+    return expand("results/tensors/{session}.zarr", session=cohort_of(wildcards).body)
+
+
+def held_out_tensors(wildcards):
+    return expand("results/tensors/{session}.zarr", session=cohort_of(wildcards).held_out)
+
+
+def cohort_tensors(wildcards):
+    return expand("results/tensors/{session}.zarr", session=cohort_of(wildcards).sessions)
+
+
+def cohort_manifests(wildcards):
+    return expand("results/tensors/{session}.json", session=cohort_of(wildcards).sessions)
+
+
+def cohort_memory(wildcards):
+    """MB: the imports, and the sessions' dF/F twice."""
+    values = sum(VALUES[session] for session in cohort_of(wildcards).sessions)
+    return 2000 + 8 * values // 1_000_000
+
+
+def cohort_minutes(wildcards):
+    """Minutes: generous, about ten times what a laptop needs."""
+    return 30 + 10 * len(cohort_of(wildcards).sessions) * len(RUNS)

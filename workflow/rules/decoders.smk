@@ -3,50 +3,6 @@
 # makes   results/decoders/{cohort}/                 weights of each seed and fold, predictions' scores
 #         results/decoders/references/{session}.csv  logistic regression on the same trials
 
-RUNS = expand(
-    "seed{seed}-fold{fold}", seed=config["decoders"]["seeds"], fold=config["decoders"]["folds"]
-)
-DECODED = sorted({session for cohort in COHORTS.values() for session in cohort.sessions})
-
-
-def tensors_of(sessions):
-    return expand("results/tensors/{session}.zarr", session=sessions)
-
-
-def manifests_of(sessions):
-    return expand("results/tensors/{session}.json", session=sessions)
-
-
-def body_tensors(wildcards):
-    return tensors_of(COHORTS[wildcards.cohort].body)
-
-
-def held_out_tensors(wildcards):
-    return tensors_of(COHORTS[wildcards.cohort].held_out)
-
-
-def cohort_tensors(wildcards):
-    return tensors_of(COHORTS[wildcards.cohort].sessions)
-
-
-def cohort_manifests(wildcards):
-    return manifests_of(COHORTS[wildcards.cohort].sessions)
-
-
-def level_of(wildcards):
-    return COHORTS[wildcards.cohort].level
-
-
-def cohort_memory(wildcards):
-    """MB: the imports, and the sessions' dF/F twice."""
-    sessions = COHORTS[wildcards.cohort].sessions
-    return 2000 + sum(8 * CELLS_TIMES_FRAMES[session] for session in sessions) // 1_000_000
-
-
-def cohort_minutes(wildcards):
-    """Minutes: generous, about ten times what a laptop needs."""
-    return 30 + 10 * len(COHORTS[wildcards.cohort].sessions) * len(RUNS)
-
 
 rule train_decoder:
     input:
@@ -58,6 +14,7 @@ rule train_decoder:
         weights=expand("results/decoders/{{cohort}}/{run}.safetensors", run=RUNS),
         decoding="results/decoders/{cohort}/decoding.csv",
         training="results/decoders/{cohort}/training.csv",
+        provenance="results/decoders/{cohort}/provenance.json",
     log:
         "results/logs/train_decoder/{cohort}.log",
     benchmark:
@@ -77,6 +34,7 @@ rule train_decoder:
     shell:
         'python "$SCRIPTS/train_decoder.py" --tensors {input.body:q} --held-out {input.held_out:q}'
         " --cohort {wildcards.cohort:q} --level {params.level:q} --out results/decoders/{wildcards.cohort:q}"
+        " --cache results/.cache/decoders/{wildcards.cohort:q}"
         " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 

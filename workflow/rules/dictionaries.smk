@@ -2,8 +2,6 @@
 # needs   results/decoders/{cohort}/ and the tensors it was trained on
 # makes   results/dictionaries/{cohort}/{hook}/   weights, unit activations, cost of the insertion
 
-HOOK = config["dictionaries"]["hook"]
-
 
 rule train_dictionary:
     input:
@@ -23,7 +21,7 @@ rule train_dictionary:
     benchmark:
         "results/benchmarks/train_dictionary/{cohort}-{hook}.tsv"
     conda:
-        "../../envs/decoders.yaml"
+        "../../envs/dictionaries.yaml"
     threads: config["threads"]["dictionaries"]
     resources:
         mem_mb=cohort_memory,
@@ -36,7 +34,7 @@ rule train_dictionary:
     shell:
         'python "$SCRIPTS/train_dictionary.py" --decoder results/decoders/{wildcards.cohort:q}'
         " --tensors {input.tensors:q} --out results/dictionaries/{wildcards.cohort:q}/{wildcards.hook}"
-        " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
+        " --hook {wildcards.hook} --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 
 rule dictionaries:

@@ -22,8 +22,10 @@ rule assemble_tables:
         ),
         units=expand("results/units/{cohort}/{hook}/units.csv", cohort=COHORTS, hook=HOOK),
         tuning=expand("results/units/{cohort}/{hook}/tuning.csv", cohort=COHORTS, hook=HOOK),
-        ablation=ABLATIONS,
-        confusion=CONFUSIONS,
+        ablation=rules.interventions.input,
+        confusion=expand(
+            "results/interventions/{cohort}/{hook}/confusion.csv", cohort=ABLATED, hook=HOOK
+        ),
         ground_truth=GROUND_TRUTH,
         excluded=EXCLUDED,
     output:

@@ -4,10 +4,6 @@
 #         results/tensors/{session}.json   its manifest: content hash, shapes, trial counts
 
 
-def nwb_of_session(wildcards):
-    return NWB[wildcards.session]
-
-
 rule convert_session:
     input:
         nwb=nwb_of_session,

@@ -1,12 +1,8 @@
 # 5 · units
 # needs   results/dictionaries/{cohort}/{hook}/, unit activations on the selection trials
 # makes   results/units/{cohort}/{hook}/    tuning and selectivity of every unit that is alive
-#         results/units/ground_truth.csv    the claims scored against the simulator's truth
-#         results/units/relabelled.csv      false genotype claims on mice with exchanged Cre lines
-
-# The genotype claim is made over all mice; without two lines there is nothing to relabel.
-GENOTYPE_COHORTS = [name for name, cohort in COHORTS.items() if cohort.level == "all"]
-HELD_OUT_COHORTS = [name for name, cohort in COHORTS.items() if cohort.level == "heldout"]
+#         results/units/{hook}/             simulated: claims scored against the truth;
+#                                           false genotype claims on relabelled mice
 
 
 rule measure_units:
@@ -37,6 +33,65 @@ rule measure_units:
         " 2>&1 | tee {log:q}"
 
 
+rule score_ground_truth:
+    input:
+        expand(rules.measure_units.output, cohort=SCORED, allow_missing=True),
+        expand(rules.train_dictionary.output, cohort=SCORED, allow_missing=True),
+        expand(rules.train_decoder.output, cohort=SCORED, allow_missing=True),
+    output:
+        scores="results/units/{hook}/ground_truth.csv",
+        truth="results/units/{hook}/truth.csv",
+    log:
+        "results/logs/score_ground_truth-{hook}.log",
+    benchmark:
+        "results/benchmarks/score_ground_truth-{hook}.tsv"
+    conda:
+        "../../envs/interventions.yaml"
+    threads: config["threads"]["units"]
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        code=code_of("score_ground_truth"),
+        options=as_json(config["units"]),
+        simulate=as_json(config["sessions"]["simulate"]),
+        units=expand("results/units/{cohort}/{hook}", cohort=SCORED, allow_missing=True),
+        dictionaries=expand(
+            "results/dictionaries/{cohort}/{hook}", cohort=SCORED, allow_missing=True
+        ),
+        decoders=expand("results/decoders/{cohort}", cohort=SCORED),
+        threads=config["threads"]["units"],
+    shell:
+        'python "$SCRIPTS/score_ground_truth.py" --units {params.units:q}'
+        " --dictionaries {params.dictionaries:q} --decoders {params.decoders:q}"
+        " --simulate {params.simulate:q} --options {params.options:q} --threads {params.threads}"
+        " --out {output.scores:q} --truth {output.truth:q} 2>&1 | tee {log:q}"
+
+
+rule relabel_mice:
+    input:
+        expand(rules.train_dictionary.output, cohort="all", allow_missing=True),
+    output:
+        "results/units/{hook}/relabelled.csv",
+    log:
+        "results/logs/relabel_mice-{hook}.log",
+    benchmark:
+        "results/benchmarks/relabel_mice-{hook}.tsv"
+    conda:
+        "../../envs/units.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code_of("relabel_mice"),
+        options=as_json(config["units"]),
+    shell:
+        'python "$SCRIPTS/relabel_mice.py" --dictionary results/dictionaries/all/{wildcards.hook}'
+        " --out {output:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
 rule units:
     input:
         expand("results/units/{cohort}/{hook}/units.csv", cohort=COHORTS, hook=HOOK),
+        GROUND_TRUTH,

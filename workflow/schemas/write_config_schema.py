@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from glassbox.files import replacing_file
 from glassbox.sections import SECTIONS
 

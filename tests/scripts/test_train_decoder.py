@@ -1,0 +1,87 @@
+"""The script that trains decoders, killed and run again, and its sentences."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parents[2] / "workflow"
+TESTS = Path(__file__).resolve().parents[1] / "unit"
+
+# The script's own library call on a small cohort, so that nothing but training takes time.
+RUN = """
+import sys
+from dataclasses import replace
+from tiny_trials import OPTIONS, tiny_cohort
+from glassbox.decoders.train import CohortName, train_cohort
+options = replace(OPTIONS, epochs=400, patience=400, unit_epochs=2)
+data = tiny_cohort(("a", "b"), ("c",))
+train_cohort(CohortName("all", "all"), data, options, sys.argv[1], sys.argv[2])
+"""
+
+
+def start(out: Path, cache: Path) -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": f"{HOUSE}:{TESTS}", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(out), str(cache)],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def epoch_of(state: Path) -> int:
+    from safetensors import safe_open
+
+    with safe_open(state, framework="pt") as file:
+        return json.loads(file.metadata()["facts"])["epoch"]
+
+
+def test_a_run_killed_midway_and_run_again_gives_the_same_bytes(tmp_path):
+    whole, out, cache = tmp_path / "whole", tmp_path / "out", tmp_path / "cache"
+    assert start(whole, tmp_path / "cache of whole").wait() == 0
+    run = start(out, cache)
+    while run.poll() is None:
+        states = list(cache.glob("body-*.safetensors"))
+        if states and epoch_of(states[0]) >= 20:
+            break
+        time.sleep(0.01)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert not out.exists()
+    (state,) = cache.glob("body-*.safetensors")
+    assert 20 <= epoch_of(state) < 400, "the run was to be killed midway"
+    assert start(out, cache).wait() == 0
+    for path in whole.iterdir():
+        assert (out / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"dimension": 64}, "decoders.dimension: no such option."),
+        ({"heads": 3}, "decoders.heads: expected a divisor of decoders.dim = 64; found 3."),
+        ({"patch_s": 0.3}, "decoders.patch_s: expected a whole number of patches"),
+        ({"folds": [5]}, "decoders.folds: the split crossfit has the folds 0 to 4; found 5."),
+        ({"tasks": ["colour"]}, "decoders.tasks: expected one of"),
+        ({"tasks": ["direction", "phase"]}, "decoders.tasks: expected tasks of one stimulus"),
+        ({"seeds": []}, "decoders.seeds: expected a list of at least one"),
+    ],
+)
+def test_a_wrong_option_ends_in_one_sentence(options, sentence, capsys, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(HOUSE / "scripts"))
+    from train_decoder import main
+
+    arguments = ["--tensors", "none.zarr", "--cohort", "c", "--level", "mouse"]
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--out", str(tmp_path / "out"), "--options", json.dumps(options)])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
