@@ -101,8 +101,14 @@ class Run:
                 for m in mice:
                     for task, base in TRUE_ACCURACY.items():
                         clean = base + self.rng.normal(0, 0.05)
-                        cost = {"clean": 0.0, "spliced": 0.006, "noise": 0.12}
+                        cost = {
+                            "clean": 0.0,
+                            "spliced": 0.006,
+                            "noise": 0.12,
+                            "spliced_minus_clean": clean + 0.006,
+                        }
                         for condition, c in cost.items():
+                            half = 0.01 if c > clean else 0.03
                             value = clean - c - (c > 0) * abs(self.rng.normal(0, 0.006))
                             yield self._fit(
                                 cohort,
@@ -115,8 +121,8 @@ class Run:
                                 task=task,
                                 metric="accuracy",
                                 value=value,
-                                ci_low=value - 0.03,
-                                ci_high=value + 0.03,
+                                ci_low=value - half,
+                                ci_high=value + half,
                                 n=598,
                             )
 
@@ -211,7 +217,9 @@ class Run:
                     for measured in variables:
                         for n_units in (1, 2, 4, 8, 16, 32, 64):
                             for m in [*mice, ""]:
-                                yield from self._drops(cohort, level, m, s, chosen, measured, n_units)
+                                yield from self._drops(
+                                    cohort, level, m, s, chosen, measured, n_units
+                                )
         if self.genotype and len(self.mice) > 1:
             variables = ["direction", "temporal_frequency", "genotype"]
             for s in self.seeds:
@@ -222,7 +230,13 @@ class Run:
                                 continue
                             for n_units in (1, 4, 16, 64):
                                 yield from self._drops(
-                                    f"all-without-{fold}", "heldout", "", s, chosen, measured, n_units
+                                    f"all-without-{fold}",
+                                    "heldout",
+                                    "",
+                                    s,
+                                    chosen,
+                                    measured,
+                                    n_units,
                                 )
 
     def _drops(self, cohort, level, mouse, seed, chosen, measured, n_units):
@@ -230,7 +244,11 @@ class Run:
         strong = 0.6 if chosen == measured else 0.1
         base = TRUE_ACCURACY.get(measured, 0.8)
         for intervention in ("spliced", "error_preserving"):
-            for control, scale in (("target", strong), ("other_variable", 0.12), ("top_energy", 0.3)):
+            for control, scale in (
+                ("target", strong),
+                ("other_variable", 0.12),
+                ("top_energy", 0.3),
+            ):
                 drop = scale * base * n_units / (n_units + 12) + rng.normal(0, 0.01)
                 matched = control == "target" and n_units <= 32
                 yield self._fit(

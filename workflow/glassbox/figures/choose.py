@@ -1,4 +1,4 @@
-"""Which rows of a table a figure draws: one cohort, one dictionary, one name for a level."""
+"""Which rows of a table a figure draws: one cohort, one dictionary, one split."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import pandas as pd
 from glassbox.errors import UserError
 from glassbox.figures.options import FiguresOptions
 
-LEVELS = ("mouse", "genotype", "all", "heldout")
 POOLED = ("", "pooled", "all")
 
 
 def main_cohort(table: pd.DataFrame, options: FiguresOptions) -> str:
     """The cohort that a figure draws; "" where the table has no row.
 
-    The one of `figures.cohort`; else `all`; else the one of most sessions (ties: a genotype
-    before a mouse, then by name). Cohorts of held-out mice stand in only where there is no other.
+    The one of `figures.cohort`; else `all`; else a genotype; else a mouse; of several the one of
+    most sessions, then the first by name. Cohorts of held-out mice stand in only where there is
+    no other.
     """
     present = table[["cohort", "level"]].drop_duplicates()
     if options.cohort:
@@ -31,12 +31,12 @@ def main_cohort(table: pd.DataFrame, options: FiguresOptions) -> str:
     if "session" in table:
         named = table[~table.session.isin(POOLED)]
         sizes = named.groupby("cohort").session.nunique().to_dict()
-    preference = {"all": 0, "genotype": 1, "mouse": 1, "heldout": 2}
+    preference = ("all", "genotype", "mouse", "heldout")
 
     def rank(row: tuple[str, str]) -> tuple:
         cohort, level = row
-        order = LEVELS[::-1].index(level) if level in LEVELS else len(LEVELS)
-        return preference.get(level, 2), -sizes.get(cohort, 0), order, cohort
+        place = preference.index(level) if level in preference else len(preference)
+        return place, -sizes.get(cohort, 0), cohort
 
     return min(present.itertuples(index=False, name=None), key=rank)[0]
 
@@ -74,3 +74,11 @@ def pooled_folds(table: pd.DataFrame) -> pd.DataFrame:
     keys = [name for name in ("cohort", "model") if name in table]
     has_pooled = (table.fold == "pooled").groupby([table[key] for key in keys]).transform("any")
     return table[(table.fold == "pooled") | ~has_pooled]
+
+
+def by_size(text: str) -> tuple[int, float, str]:
+    """A key that sorts conditions: numbers by size, then texts."""
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text

@@ -24,6 +24,7 @@ LEVEL_NAMES = {
 }
 MARGIN = 0.02  # a cost within it counts as none; stated before the data were seen
 DIFFERENCES = "differences"
+MINUS_CLEAN = "_minus_clean"  # ends the name of a condition that is a difference in the table
 
 
 def numbers(
@@ -32,12 +33,13 @@ def numbers(
     """The rows drawn: sessions by condition in one cohort, paired differences at each level."""
     table = one_dictionary(insertion, options)
     table = table[~table.session.isin(POOLED)]
-    accuracy = _with_mice(table[table.metric == "accuracy"], decoding)
+    table = _with_mice(table[table.metric == "accuracy"], decoding)
+    accuracy = table[table.condition.isin(CONDITIONS)]
     cohort = main_cohort(accuracy, options)
     shown = accuracy[accuracy.cohort == cohort]
     for task in sorted(set(shown.task)):
         yield from _panel(shown[shown.task == task], task, options)
-    stated = table[table.metric == "accuracy_difference"]
+    stated = table[table.condition.str.endswith(MINUS_CLEAN)]
     for level in LEVELS:
         for task in sorted(set(accuracy.task)):
             for condition in CONDITIONS[1:]:
@@ -110,7 +112,11 @@ def _differences(
         return pd.DataFrame()
     paired = (wide[condition] - wide["clean"]).dropna().rename("value").reset_index()
     means = paired.groupby(["session", "mouse", "genotype"], as_index=False).value.mean()
-    own = stated[(stated.level == level) & (stated.task == task) & (stated.condition == condition)]
+    own = stated[
+        (stated.level == level)
+        & (stated.task == task)
+        & (stated.condition == condition + MINUS_CLEAN)
+    ]
     ends = own.groupby("session", as_index=False)[["ci_low", "ci_high"]].mean()
     return means.merge(ends, on="session", how="left")
 

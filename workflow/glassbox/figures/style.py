@@ -109,6 +109,11 @@ def colour_of(variable: str) -> str:
     return VARIABLE_COLOURS.get(variable, EFFECT)
 
 
+def shades_of(variable: str):
+    """White to the colour of the variable: the colour map of its tuning and its drops."""
+    return sns.light_palette(colour_of(variable), as_cmap=True)
+
+
 def name_of(variable: str) -> str:
     return VARIABLE_NAMES.get(variable, variable.replace("_", " "))
 
@@ -172,8 +177,8 @@ def footnote(figure: Figure, text: str) -> float:
     return (2.0 + len(wrapped) * NOTE_PT * 1.25 * MM_PER_PT) / height
 
 
-def say_instead(axes: Axes, text: str) -> None:
-    """A panel that has nothing to show says why."""
+def say_instead(axes: Axes, text: str, width: int = 34) -> None:
+    """A panel that has nothing to show says why, in lines of `width` characters."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -182,7 +187,7 @@ def say_instead(axes: Axes, text: str) -> None:
     axes.text(
         0.5,
         0.5,
-        textwrap.fill(text, 34),
+        textwrap.fill(text, width),
         transform=axes.transAxes,
         ha="center",
         va="center",
@@ -223,6 +228,15 @@ def above(axes: Axes, x: float, text: str) -> None:
         fontsize=NOTE_PT,
         annotation_clip=False,
     )
+
+
+def small_scale(figure: Figure, axes: Axes, image, what: str) -> None:
+    """A small colour bar from 0 to 1 at the lower right of a map."""
+    beside = axes.inset_axes((1.05, 0.0, 0.06, 0.45))
+    bar = figure.colorbar(image, cax=beside, ticks=[0, 1])
+    bar.ax.tick_params(length=0, pad=1, labelsize=NOTE_PT)
+    bar.outline.set_linewidth(0.4)
+    beside.set_title(what, fontsize=NOTE_PT, pad=4, loc="left")
 
 
 def legend_of_lines(figure: Figure, colours: dict[str, str], markers: dict[str, str]) -> None:
