@@ -1,0 +1,153 @@
+"""Activations at the hook: of all trials as they are, and a cache with fewer cells for training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from glassbox.decoders.data import SessionData, read_session
+from glassbox.decoders.fitted import FittedDecoder
+from glassbox.decoders.randomness import numpy_generator
+from glassbox.dictionaries.options import DictionaryOptions
+from glassbox.errors import UserError
+from glassbox.tensors.splits import TRAIN
+from glassbox.tensors.store import open_session
+
+
+@dataclass(frozen=True)
+class DecodedSession:
+    """A session that a decoder knows, with its usable trials.
+
+    Attributes:
+        data: windows, labels, parts of the usable trials.
+        block: contiguous presentation that each usable trial belongs to, (trials,), i4.
+        held_out: the decoder's body was trained without it.
+    """
+
+    data: SessionData
+    block: np.ndarray
+    held_out: bool
+
+
+@dataclass(frozen=True)
+class HookTrials:
+    """Activations of a decoder at the hook for the usable trials of its sessions.
+
+    Attributes:
+        latents: (trials, latents, dim) f4.
+        part: part code in the decoder's fold, (trials,), i1.
+        session_index: into the decoder's sessions, (trials,), i4.
+        trial_index: place in the stimulus's table of trials, (trials,), i4.
+        block: contiguous presentation, (trials,), i4.
+        held_out: the trial's session was held out of the body, (trials,) bool.
+        labels: class index by task, (trials,), i8, −1 where a trial has none.
+    """
+
+    latents: torch.Tensor
+    part: np.ndarray
+    session_index: np.ndarray
+    trial_index: np.ndarray
+    block: np.ndarray
+    held_out: np.ndarray
+    labels: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def take(self, places: np.ndarray) -> HookTrials:
+        """The trials at these places."""
+        return HookTrials(
+            self.latents[torch.from_numpy(np.asarray(places))],
+            self.part[places],
+            self.session_index[places],
+            self.trial_index[places],
+            self.block[places],
+            self.held_out[places],
+            {task: label[places] for task, label in self.labels.items()},
+        )
+
+    def in_part(self, part: int, held_out: bool | None = False) -> HookTrials:
+        """The trials of a part, of the body's sessions, of held-out ones, or (None) of both."""
+        chosen = self.part == part
+        if held_out is not None:
+            chosen &= self.held_out == held_out
+        return self.take(np.flatnonzero(chosen))
+
+
+def open_sessions(
+    decoder: FittedDecoder, tensors: Sequence[str | Path]
+) -> tuple[DecodedSession, ...]:
+    """The sessions of a decoder in its order, read from their tensors.
+
+    Raises:
+        UserError: a session of the decoder has no tensor here, or another one than in training.
+    """
+    opened = {}
+    for path in tensors:
+        tensor = open_session(path)
+        opened[tensor.session] = tensor
+    sessions = []
+    for about in decoder.sessions.values():
+        tensor = opened.get(about.session)
+        if tensor is None:
+            raise UserError(
+                f"--tensors: the decoder was trained on session {about.session}; found no tensor "
+                f"of it among {len(opened)}. Name its .zarr too."
+            )
+        data = read_session(tensor, decoder.options, decoder.tasks)
+        block = tensor.trials(decoder.stimulus).block[data.trial]
+        sessions.append(DecodedSession(data, block, about.held_out))
+    return tuple(sessions)
+
+
+@torch.no_grad()
+def hook_trials(decoder: FittedDecoder, sessions: Sequence[DecodedSession]) -> HookTrials:
+    """Run every usable trial of the sessions through the decoder up to the hook, all cells kept."""
+    counts = [len(s.data.trial) for s in sessions]
+    return HookTrials(
+        latents=torch.cat([decoder.latents(s.data.session, s.data.windows) for s in sessions]),
+        part=np.concatenate([s.data.parts[decoder.fold] for s in sessions]),
+        session_index=np.repeat(np.arange(len(sessions), dtype=np.int32), counts),
+        trial_index=np.concatenate([s.data.trial for s in sessions]).astype(np.int32),
+        block=np.concatenate([s.block for s in sessions]).astype(np.int32),
+        held_out=np.repeat([s.held_out for s in sessions], counts),
+        labels={
+            task: np.concatenate([s.data.labels[task] for s in sessions]) for task in decoder.tasks
+        },
+    )
+
+
+@torch.no_grad()
+def training_cache(
+    decoder: FittedDecoder, sessions: Sequence[DecodedSession], options: DictionaryOptions
+) -> torch.Tensor:
+    """Activations of the training trials of the body's sessions, several times over.
+
+    The first copy has all cells. In every other one each session keeps a random share of its
+    cells, from `copies_keep` to all: a session has few trials, and the dictionary is to serve
+    latents that it has not seen.
+
+    Returns:
+        (copies · trials · latents, dim) f4.
+    """
+    cache = []
+    for session in sessions:
+        if session.held_out:
+            continue
+        data = session.data
+        windows = data.windows[data.parts[decoder.fold] == TRAIN]
+        for copy in range(options.copies):
+            keep = None
+            if copy > 0:
+                rng = numpy_generator(
+                    "copies", options.seed, decoder.seed, decoder.fold, data.session, copy
+                )
+                share = rng.uniform(options.copies_keep, 1)
+                n_kept = max(1, round(share * data.n_cells))
+                keep = np.sort(rng.permutation(data.n_cells)[:n_kept])
+            cache.append(decoder.latents(data.session, windows, keep).flatten(0, 1))
+    return torch.cat(cache)

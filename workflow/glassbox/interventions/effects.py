@@ -1,0 +1,122 @@
+"""Trial-by-trial effects of every planned set, folds pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassbox.dictionaries.activations import HookTrials
+from glassbox.dictionaries.splice import METRICS
+from glassbox.interventions.measure import Said, say
+from glassbox.interventions.plan import DosePlan
+from glassbox.interventions.runs import Run
+
+NOTHING = np.zeros((1, 0), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What an intervention did, over the evaluated trials of all folds.
+
+    Attributes:
+        before: by (task, metric), (trials,), with no unit taken away.
+        drop: by (n_units, control, variable, task, metric), (trials,), before − after.
+        matched_drop: by (n_units, variable, task, metric), (sets,), mean over trials.
+        said_before, said_after: class said by task, and by (n_units, variable, task) after the
+            target was taken away, (trials,).
+    """
+
+    before: dict[tuple[str, str], np.ndarray]
+    drop: dict[tuple[int, str, str, str, str], np.ndarray]
+    matched_drop: dict[tuple[int, str, str, str], np.ndarray]
+    said_before: dict[str, np.ndarray]
+    said_after: dict[tuple[int, str, str], np.ndarray]
+
+
+def effects_of(
+    runs: Sequence[tuple[Run, HookTrials, list[DosePlan]]],
+    intervention: str,
+    ablation: str,
+    n_controls: int,
+) -> Effects:
+    """Take away every planned set in every fold.
+
+    Args:
+        runs: each fold with the trials to evaluate and its plan; all plans have the same doses.
+        intervention, ablation: see `glassbox.interventions.ablation`.
+        n_controls: matched sets that each target must have in each fold; 0: none are evaluated.
+    """
+    pieces = [_effects_of_fold(*fold, intervention, ablation, n_controls) for fold in runs]
+    first = pieces[0]
+
+    def joined(name: str) -> dict:
+        return {
+            key: np.concatenate([getattr(piece, name)[key] for piece in pieces])
+            for key in getattr(first, name)
+        }
+
+    # A matched set of the pooled folds is one set of each fold: its drop is a sum over trials.
+    matched = {}
+    for key in first.matched_drop:
+        if all(key in piece.matched_drop for piece in pieces):
+            total = sum(piece.matched_drop[key] for piece in pieces)
+            task, metric = key[2:]
+            counted = sum(np.isfinite(piece.before[task, metric]).sum() for piece in pieces)
+            matched[key] = total / counted
+    return Effects(
+        joined("before"), joined("drop"), matched, joined("said_before"), joined("said_after")
+    )
+
+
+def _effects_of_fold(
+    run: Run,
+    trials: HookTrials,
+    plans: list[DosePlan],
+    intervention: str,
+    ablation: str,
+    n_controls: int,
+) -> Effects:
+    """The effects in one fold; `matched_drop` holds sums over trials."""
+    clean = run.clean_pass(trials)
+    arguments = (clean, run.suffix, trials.labels)
+    before = say(*arguments, NOTHING, intervention, ablation)
+    effects = Effects({}, {}, {}, {}, {})
+    for task in run.tasks:
+        effects.said_before[task] = before.predicted[task][:, 0]
+        for metric in METRICS:
+            effects.before[task, metric] = before.metric(metric)[task][:, 0]
+    for plan in plans:
+        sets = [*plan.named.values()]
+        places = {key: place for place, key in enumerate(plan.named)}
+        controls = {}
+        for variable, matched in plan.matched.items():
+            if 0 < n_controls <= len(matched):
+                controls[variable] = slice(len(sets), len(sets) + len(matched))
+                sets.extend(matched)
+        after = say(*arguments, np.stack(sets), intervention, ablation)
+        _note(effects, plan, run.tasks, after, places, controls)
+    return effects
+
+
+def _note(
+    effects: Effects,
+    plan: DosePlan,
+    tasks: Sequence[str],
+    after: Said,
+    places: dict[tuple[str, str], int],
+    controls: dict[str, slice],
+) -> None:
+    n_units = plan.n_units
+    for task in tasks:
+        for metric in METRICS:
+            drop = effects.before[task, metric][:, None] - after.metric(metric)[task]
+            for (control, variable), place in places.items():
+                effects.drop[n_units, control, variable, task, metric] = drop[:, place]
+            for variable, of_sets in controls.items():
+                summed = np.nansum(drop[:, of_sets], axis=0, dtype=np.float64)
+                effects.matched_drop[n_units, variable, task, metric] = summed
+        for (control, variable), place in places.items():
+            if control == "target":
+                effects.said_after[n_units, variable, task] = after.predicted[task][:, place]

@@ -1,0 +1,49 @@
+"""How units are chosen and taken away, and what that is held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from glassbox.errors import UserError
+
+Ranking = Literal["effect", "tuning"]
+
+
+@dataclass(frozen=True)
+class InterventionOptions:
+    """Options of stage 6."""
+
+    doses: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)  # units ablated, as far as there are any
+    ranking: Ranking = "effect"  # of the candidates, on selection trials (see `ranking.py`)
+    n_controls: int = 200  # matched random sets for each selected set
+    controls_for: Literal["primary", "all"] = "primary"  # error_preserving × zero, or all
+    max_trials: int = 0  # test trials that are evaluated, at most, drawn evenly by session; 0: all
+    max_selection_trials: int = 400  # for the ranking by effect, at most; 0: all
+    permutations: int = 10_000  # relabelings of mice, where there are more of them
+    resamples: int = 1000  # bootstrap resamples of an interval
+    seed: int = 0  # control sets, shuffled labels, trials under a cap, bootstrap
+
+    def check(self, section: str) -> None:
+        """Raise a `UserError` that names the option that cannot be."""
+        if not self.doses or min(self.doses) < 1 or len(set(self.doses)) < len(self.doses):
+            raise UserError(
+                f"{section}.doses: expected a list of numbers of units, each at least 1 and each "
+                f"once; found {list(self.doses)}."
+            )
+        if self.n_controls < 200:
+            raise UserError(
+                f"{section}.n_controls: expected at least 200 matched random sets; "
+                f"found {self.n_controls}."
+            )
+        for name in ("max_trials", "max_selection_trials"):
+            if getattr(self, name) < 0:
+                raise UserError(
+                    f"{section}.{name}: expected a number of trials, or 0 for all; "
+                    f"found {getattr(self, name)}."
+                )
+        for name in ("permutations", "resamples"):
+            if getattr(self, name) < 99:
+                raise UserError(
+                    f"{section}.{name}: expected at least 99; found {getattr(self, name)}."
+                )

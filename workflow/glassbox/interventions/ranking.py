@@ -1,0 +1,130 @@
+"""Which units are taken away for a variable: candidates and their order, on selection trials only.
+
+Candidates are the units that stage 5 calls selective for the variable. They are put in order by
+
+    effect   what taking the unit alone away (error-preserving, to zero) costs the log-probability
+             of the variable, less the mean of what it costs the other variables
+    tuning   the share of the unit's variance that the variable explains
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glassbox.errors import UserError
+from glassbox.interventions.measure import say
+from glassbox.interventions.runs import Run, capped
+from glassbox.tables import read_rows
+from glassbox.tensors.splits import SELECTION
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Units in order, best first, by what they were selected for.
+
+    Attributes:
+        target: by variable, its candidates.
+        shuffled: by variable, all alive units by their effect on labels shuffled over trials.
+        energy: all alive units by energy.
+    """
+
+    target: dict[str, np.ndarray]
+    shuffled: dict[str, np.ndarray]
+    energy: np.ndarray
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Selective units of one seed and fold, with their effect sizes, by variable."""
+
+    units: dict[str, np.ndarray]
+    effect_size: dict[str, np.ndarray]
+
+
+def read_candidates(
+    units_csv: str | Path, variables: Sequence[str]
+) -> dict[tuple[int, int], Candidates]:
+    """Selective units by (seed, fold) from `units.csv`, units in increasing order."""
+    found: dict[tuple[int, int], dict[str, list[tuple[int, float]]]] = {}
+    for line, row in enumerate(read_rows(units_csv), start=2):
+        try:
+            run = int(row["seed"]), int(row["fold"])
+            by_variable = found.setdefault(run, {variable: [] for variable in variables})
+            if row["variable"] in by_variable and row["selective"] == "true":
+                entry = int(row["unit"]), float(row["effect_size"])
+                by_variable[row["variable"]].append(entry)
+        except (KeyError, ValueError, TypeError):
+            raise UserError(
+                f"{units_csv}, line {line}: expected a row of the table units; run the rule "
+                "measure_units again."
+            ) from None
+    return {
+        run: Candidates(
+            {v: np.array([u for u, _ in sorted(e)], dtype=np.int64) for v, e in by.items()},
+            {v: np.array([s for _, s in sorted(e)]) for v, e in by.items()},
+        )
+        for run, by in found.items()
+    }
+
+
+def net_effect(drop: dict[str, np.ndarray], variable: str) -> np.ndarray:
+    """Drop of the variable less the mean drop of the others, each (units,)."""
+    others = [values for task, values in drop.items() if task != variable]
+    return drop[variable] - (np.mean(others, axis=0) if others else 0.0)
+
+
+def single_unit_drops(
+    run: Run, units: np.ndarray, labels_rng: np.random.Generator | None, most_trials: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Mean drop of log-probability by task when each unit alone is taken away, (units,).
+
+    Over selection trials of the body's sessions. With a generator, labels are shuffled over trials
+    first.
+    """
+    trials = run.trials.in_part(SELECTION)
+    trials = capped(trials, most_trials, seed, run.seed, run.fold, "selection")
+    labels = trials.labels
+    if labels_rng is not None:
+        labels = {task: labels_rng.permutation(label) for task, label in labels.items()}
+    clean = run.clean_pass(trials)
+    none = np.zeros((1, 0), dtype=np.int64)
+    before = say(clean, run.suffix, labels, none, "error_preserving", "zero")
+    after = say(clean, run.suffix, labels, units[:, None], "error_preserving", "zero")
+    return {
+        task: np.nanmean(before.log_probability[task] - after.log_probability[task], axis=0)
+        for task in run.tasks
+    }
+
+
+def rank_units(
+    run: Run,
+    candidates: Candidates,
+    ranking: str,
+    most_trials: int,
+    seed: int,
+    rng: np.random.Generator,
+) -> Ranked:
+    """Put the candidates of every task in order, and the units of the two ranked controls."""
+    alive = np.flatnonzero(run.alive)
+    drop = single_unit_drops(run, alive, None, most_trials, seed)
+    shuffled = single_unit_drops(run, alive, rng, most_trials, seed)
+    place = np.full(len(run.density), -1)
+    place[alive] = np.arange(len(alive))
+    target = {}
+    for task in run.tasks:
+        units = candidates.units[task]
+        kept = run.alive[units]
+        score = candidates.effect_size[task][kept]
+        units = units[kept]
+        if ranking == "effect":
+            score = net_effect(drop, task)[place[units]]
+        target[task] = units[np.argsort(-score, kind="stable")]
+    return Ranked(
+        target,
+        {task: alive[np.argsort(-net_effect(shuffled, task), kind="stable")] for task in run.tasks},
+        alive[np.argsort(-run.energy[alive], kind="stable")],
+    )

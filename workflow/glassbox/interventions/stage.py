@@ -1,0 +1,136 @@
+"""The ablations of one cohort: every seed, folds pooled, on test trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glassbox.decoders.fitted import FittedDecoder
+from glassbox.decoders.randomness import numpy_generator, seed_of
+from glassbox.dictionaries.activations import open_sessions
+from glassbox.errors import UserError
+from glassbox.interventions.ablation import ABLATIONS, INTERVENTIONS
+from glassbox.interventions.effects import effects_of
+from glassbox.interventions.options import InterventionOptions
+from glassbox.interventions.plan import doses_of, plan_doses
+from glassbox.interventions.ranking import rank_units, read_candidates
+from glassbox.interventions.rows import (
+    CONTROL_COLUMNS,
+    ablation_rows,
+    confusion_rows,
+    control_rows,
+)
+from glassbox.interventions.runs import DictionaryFacts, capped, open_run
+from glassbox.progress import Progress
+from glassbox.statistics import bootstrap_weights
+from glassbox.tables import write_rows, write_table
+from glassbox.tensors.splits import TEST
+
+PRIMARY = ("error_preserving", "zero")
+POOLED = "pooled"
+
+
+def ablate_units(
+    decoder_folder: str | Path,
+    dictionary_folder: str | Path,
+    units_csv: str | Path,
+    tensors: Sequence[str | Path],
+    out: str | Path,
+    options: InterventionOptions,
+) -> None:
+    """Write ablation.csv, confusion.csv and controls.csv of a cohort into the folder `out`."""
+    facts = DictionaryFacts.read(dictionary_folder)
+    decoder = FittedDecoder.load(decoder_folder, *facts.runs[0])
+    sessions = open_sessions(decoder, tensors)
+    tasks = tuple(decoder.tasks)
+    candidates = read_candidates(units_csv, tasks)
+    about = _about(facts)
+    classes = {task: [f"{value:g}" for value in values] for task, values in decoder.tasks.items()}
+    tables: dict[str, list[dict[str, Any]]] = {"ablation": [], "confusion": [], "controls": []}
+    seeds = sorted({seed for seed, _ in facts.runs})
+    conditions = list(product(INTERVENTIONS, ABLATIONS))
+    progress = Progress(len(seeds) * (1 + len(conditions)), f"ablate_units {facts.cohort}")
+    for seed in seeds:
+        folds, ranked = [], []
+        for fold in sorted(f for s, f in facts.runs if s == seed):
+            if (seed, fold) not in candidates:
+                raise UserError(
+                    f"{units_csv}: no unit of seed {seed}, fold {fold}; run the rule "
+                    "measure_units again."
+                )
+            run = open_run(decoder_folder, dictionary_folder, sessions, seed, fold)
+            test = run.trials.in_part(TEST)
+            test = capped(test, options.max_trials, options.seed, seed, fold, "test")
+            rng = numpy_generator("shuffled labels", options.seed, seed, fold)
+            ranked.append(
+                rank_units(
+                    run,
+                    candidates[seed, fold],
+                    options.ranking,
+                    options.max_selection_trials,
+                    options.seed,
+                    rng,
+                )
+            )
+            folds.append((run, test))
+        doses = {
+            task: doses_of(options.doses, min(len(r.target[task]) for r in ranked))
+            for task in tasks
+        }
+        planned = [
+            (run, test, plan_doses(run, order, doses, options.n_controls, options.seed))
+            for (run, test), order in zip(folds, ranked, strict=True)
+        ]
+        progress.step()
+        labels = {task: np.concatenate([t.labels[task] for _, t in folds]) for task in tasks}
+        session_index = np.concatenate([t.session_index for _, t in folds])
+        several = len(np.unique(session_index)) > 1
+        weights = bootstrap_weights(
+            len(session_index),
+            seed_of("ablation", options.seed, seed),
+            options.resamples,
+            session_index if several else None,
+        )
+        for condition in conditions:
+            intervention, ablation = condition
+            with_controls = options.controls_for == "all" or condition == PRIMARY
+            effects = effects_of(
+                planned, intervention, ablation, options.n_controls if with_controls else 0
+            )
+            here = about | {"seed": seed, "intervention": intervention, "ablation": ablation}
+            plain = {k: v for k, v in here.items() if k not in ("mouse", "session")}
+            tables["ablation"] += ablation_rows(here, effects, doses, weights, with_controls)
+            tables["controls"] += control_rows(plain, effects)
+            tables["confusion"] += confusion_rows(plain, effects, labels, classes, doses)
+            progress.step()
+    progress.close()
+    write_tables(out, tables)
+
+
+def write_tables(out: str | Path, tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Write the tables of this stage into the folder `out`, each atomically."""
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        if name == "controls":
+            write_rows(out / "controls.csv", CONTROL_COLUMNS, rows)
+        else:
+            write_table(name, out / f"{name}.csv", rows)
+
+
+def _about(facts: DictionaryFacts) -> dict[str, Any]:
+    """Columns that name the cohort; mouse and session only where there is one."""
+    body = [s for s in facts.sessions if not s["held_out"]]
+    mice = {s["mouse"] for s in body}
+    return {
+        "cohort": facts.cohort,
+        "level": facts.level,
+        "mouse": mice.pop() if len(mice) == 1 else None,
+        "session": body[0]["session"] if len(body) == 1 else POOLED,
+        "hook": facts.hook,
+        "dictionary": facts.dictionary,
+    }
