@@ -139,7 +139,7 @@ class FittedDecoder:
         heads, latents, _ = pattern.shape
         value = model.cells_of(session).value
         per_cell = pattern.view(heads, latents, len(value), -1)
-        weight = model.value.weight.view(model.dim, heads, -1)
+        weight = model.value.weight.unflatten(1, (heads, -1))
         field = torch.einsum("hlcp,ce,se,dhe->cpsld", per_cell, value, model.filters, weight)
         return field.flatten(1, 2) * len(value) ** 0.5
 

@@ -1,0 +1,63 @@
+"""Cohorts in memory, small enough to train in a second."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from glassbox.decoders.data import CohortData, SessionData
+from glassbox.decoders.options import DecoderOptions
+
+CLASSES = {"direction": np.arange(4) * 90.0, "temporal_frequency": np.array([1.0, 2.0])}
+OPTIONS = DecoderOptions(
+    dim=16,
+    value_dim=8,
+    latents=4,
+    heads=2,
+    window_length_s=1.0,
+    samples_per_s=8.0,
+    epochs=6,
+    batch_trials=16,
+    unit_epochs=3,
+    min_cells=3,
+    device="cpu",
+    checkpoint_every_s=0.0,
+)
+
+
+def tiny_session(name: str, n_cells: int = 6, n_trials: int = 60, seed: int = 0) -> SessionData:
+    """A session whose cells respond to the direction and weakly to the temporal frequency."""
+    rng = np.random.default_rng([seed, *name.encode()])
+    labels = {task: rng.integers(len(v), size=n_trials) for task, v in CLASSES.items()}
+    windows = rng.normal(size=(n_trials, n_cells, OPTIONS.n_samples))
+    for task, gain in (("direction", 1.5), ("temporal_frequency", 0.7)):
+        tuning = rng.normal(size=(len(CLASSES[task]), n_cells)) * gain
+        windows += tuning[labels[task]][:, :, None]
+    parts = {
+        fold: ((np.arange(n_trials) * 5 // n_trials - fold + 2) % 5).clip(max=4) for fold in (0, 1)
+    }
+    codes = np.array(
+        [0, 0, 2, 1, 0], dtype=np.int8
+    )  # the block of the fold is test, then selection
+    return SessionData(
+        session=name,
+        mouse=f"mouse of {name}",
+        cre_line="Cux2-CreERT2",
+        store=f"{name}.zarr",
+        content_sha256=name,
+        trial=np.arange(n_trials),
+        windows=windows.astype(np.float32),
+        labels=labels,
+        parts={fold: codes[block] for fold, block in parts.items()},
+    )
+
+
+def tiny_cohort(
+    body: tuple[str, ...] = ("a",), held_out: tuple[str, ...] = (), **changes: object
+) -> CohortData:
+    """A cohort of tiny sessions with 6, 7, ... cells."""
+    sessions = [
+        replace(tiny_session(name, n_cells=6 + i), **changes)
+        for i, name in enumerate((*body, *held_out))
+    ]
+    return CohortData(tuple(sessions[: len(body)]), tuple(sessions[len(body) :]), CLASSES)
