@@ -17,7 +17,12 @@ from glassbox.names import file_name
 from glassbox.sections import check_sections
 from glassbox.sessions.catalogue import read_catalogue
 from glassbox.sessions.cohorts import cohorts_of
-from glassbox.sessions.source import list_sessions, nwb_of, sessions_folder, write_excluded
+from glassbox.sessions.source import (
+    list_sessions,
+    sessions_folder,
+    with_file_names,
+    write_excluded,
+)
 from glassbox.tensors.tasks import stimulus_of_tasks
 
 # Each job's shell finds the library and the scripts, whatever its working directory and its
@@ -55,14 +60,14 @@ EXCLUDED = "results/sessions/excluded.csv"
 
 # Only the main process looks at the sessions: a file that appears midway kills no running job.
 with user_errors():
-    _typed_in = workflow.workdir_init
-    _folder = sessions_folder(OPTIONS["sessions"], config["nwb_dir"], _typed_in)
     if workflow.is_main_process:
-        list_sessions(OPTIONS["sessions"], _folder, _typed_in, CATALOGUE)
+        _folder = sessions_folder(OPTIONS["sessions"], config["nwb_dir"], workflow.rundir)
+        list_sessions(OPTIONS["sessions"], _folder, workflow.rundir, CATALOGUE)
     _rows = read_catalogue(CATALOGUE)
-    _found = cohorts_of(_rows, OPTIONS["cohorts"], stimulus_of_tasks(OPTIONS["decoders"].tasks))
+    _tasks = stimulus_of_tasks(OPTIONS["decoders"].tasks)
+    _found = cohorts_of(with_file_names(_rows), OPTIONS["cohorts"], _tasks)
 
-NWB = {file_name(row.session): nwb_of(row, _folder) for row in _rows if not row.problem}
+NWB = {file_name(row.session): row.file for row in _rows if not row.problem}
 VALUES = {file_name(row.session): row.cells * row.frames for row in _rows}
 SESSIONS = list(_found.convertible)
 SIMULATED = SESSIONS if OPTIONS["sessions"].source == "simulated" else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,6 @@ from glassbox.sessions.catalogue import (
     catalogue_from_table,
     path_of,
     previous_rows,
-    read_catalogue,
     write_catalogue,
 )
 from glassbox.sessions.cohorts import Excluded
@@ -69,13 +68,14 @@ def sessions_folder(options: SourceOptions, nwb_dir: str | None, typed_in: str |
 
 def list_sessions(
     options: SourceOptions, folder: str | Path, typed_in: str | Path, catalogue: str | Path
-) -> list[Row]:
-    """Read the headers, write the catalogue where it changed, and give its rows.
+) -> None:
+    """Read the headers and write the catalogue where it changed, with the path of each file.
 
     Rows of files that have not changed since the last catalogue are taken over unread. Where the
     last one held other sessions only, a sentence says what happens to their results.
     """
-    previous = previous_rows(catalogue)
+    last = previous_rows(catalogue)
+    previous = [replace(row, file=os.path.relpath(row.file, folder)) for row in last]
     if options.source == "simulated":
         rows = simulated_catalogue(options.simulate)
     elif options.source == "folder":
@@ -83,15 +83,19 @@ def list_sessions(
     else:
         table = _from_here(options.catalogue, typed_in)
         rows = catalogue_from_table(table, previous, options.ignore_stimuli)
-    if previous and rows and not {row.session for row in rows} & {row.session for row in previous}:
+    if last and rows and not {row.session for row in rows} & {row.session for row in last}:
         print(
-            f"note: {catalogue}: the results here are of other sessions ({previous[0].session}, "
-            "...). Tables and figures will be made again, of the present sessions only; run with "
+            f"note: {catalogue}: the results here are of other sessions ({last[0].session}, ...). "
+            "Tables and figures will be made again, of the present sessions only; run with "
             "--directory FOLDER to keep both.",
             file=sys.stderr,
         )
-    write_catalogue(catalogue, rows)
-    return read_catalogue(catalogue)
+    write_catalogue(catalogue, [replace(row, file=str(path_of(row, folder))) for row in rows])
+
+
+def with_file_names(rows: Iterable[Row]) -> list[Row]:
+    """The rows with the names of their files without folders, as the user knows them."""
+    return [replace(row, file=Path(row.file).name) for row in rows]
 
 
 def write_excluded(path: str | Path, excluded: Iterable[Excluded]) -> None:
@@ -104,11 +108,6 @@ def write_excluded(path: str | Path, excluded: Iterable[Excluded]) -> None:
         if path.exists() and path.read_bytes() == partial.read_bytes():
             stamp = path.stat().st_mtime_ns
             os.utime(partial, ns=(stamp, stamp))
-
-
-def nwb_of(row: Row, folder: str | Path) -> str:
-    """The NWB file of a row, as a rule names it."""
-    return str(path_of(row, folder))
 
 
 def _from_here(path: str, typed_in: str | Path) -> Path:
