@@ -105,12 +105,17 @@ def test_a_broken_trial_is_named(tmp_path, change, said):
     assert trials_refusal(path).startswith(f"a.nwb: {GRATINGS}/")
 
 
-def test_a_trial_may_end_with_the_recording(tmp_path):
-    def end(file: h5py.File) -> None:
-        edit(f"{GRATINGS}/frame_duration", (39, 1), file[layout.DFF].shape[1])(file)
+def test_a_trial_may_end_with_the_recording_and_no_frame_later(tmp_path):
+    def end(later: int):
+        def change(file: h5py.File) -> None:
+            last = file[layout.DFF].shape[1] + later
+            edit(f"{GRATINGS}/frame_duration", (39, 1), last)(file)
 
-    with NwbSession(tiny_nwb(tmp_path / "a.nwb", change=end)) as session:
+        return tiny_nwb(tmp_path / "a.nwb", change=change)
+
+    with NwbSession(end(0)) as session:
         assert session.stimulus_tables()["drifting_gratings"].stop[-1] == session.n_frames
+    assert "trial 39 ends at frame" in trials_refusal(end(1))
 
 
 def test_a_damaged_chunk_becomes_a_sentence(tmp_path):

@@ -129,6 +129,13 @@ def test_sessions_of_any_rate_share_the_grid(rate):
     assert first[-1] + count[-1] <= np.ceil(2 * rate)
 
 
+@pytest.mark.parametrize("rate", [29.97, 30.0, 30.1])
+def test_near_the_rate_of_the_grid_each_sample_is_one_frame(rate):
+    first, count = frames_of_samples(WindowOptions(), rate)
+    np.testing.assert_array_equal(first, np.arange(60))
+    np.testing.assert_array_equal(count, np.ones(60))
+
+
 def test_at_sixty_hertz_a_sample_is_the_mean_of_two_frames(tmp_path):
     tensor = tensor_of(tmp_path, rate_hz=60.0, trials=4)
     start = tensor.trials("drifting_gratings").start[2]

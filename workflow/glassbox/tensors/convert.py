@@ -25,12 +25,13 @@ from glassbox.progress import Progress
 from glassbox.sessions.nwb import SERIES_BLOCK, NwbSession, StimulusTable
 from glassbox.sessions.stimuli import CONDITIONS
 from glassbox.tensors import splits
+from glassbox.tensors.memory import give_large_blocks_back
 from glassbox.tensors.options import TensorOptions
 from glassbox.tensors.spool import readable_by_frames
 from glassbox.tensors.tasks import TASKS
 
 CHUNK_FRAMES = 64  # a trial window of 2 s at 30 Hz touches two chunks
-SHARD_BYTES = 8 << 20  # one file holds at most this much dF/F, and memory holds a few of them
+SHARD_BYTES = 4 << 20  # one file holds at most this much dF/F, and memory holds a few of them
 # One thread, one chunk at a time: the bytes and the memory do not depend on the machine.
 ZARR_IN_ORDER = {"async.concurrency": 1, "threading.max_workers": 1}
 # On real dF/F the smallest and the fastest of six tried (49 of 58 MB; zstd: 52).
@@ -53,6 +54,7 @@ def convert_session(
     Raises:
         UserError: the session does not hold what its layout promises.
     """
+    give_large_blocks_back()
     with sole_writer(out), zarr.config.set(ZARR_IN_ORDER), NwbSession(nwb) as session:
         with replacing_folder(out) as folder:
             source = {"file": Path(nwb).name, "sha256": sha256_of_file(nwb)}
