@@ -119,3 +119,19 @@ def _section(schema: TableSchema) -> str:
     lines += [f"| `{name}` | {kind} | {text} |" for name, kind, text in described]
     named = ", ".join(f"`{name}`" for name in schema.primary_key)
     return "\n".join([*lines, "", f"A row is named by {named}.", ""])
+
+
+def write_page(path: str | Path) -> None:
+    """Write the part of the reference page that the schemas hold anew, below its introduction."""
+    from glassbox.files import replacing_file
+
+    tables = sorted((p.stem for p in FOLDER.glob("*.json")), key=_place_in_house)
+    introduction = Path(path).read_text().split("\n## ")[0]
+    with replacing_file(path) as partial:
+        partial.write_text(f"{introduction}\n{as_markdown(tables)}")
+
+
+def _place_in_house(table: str) -> int:
+    from glassbox.tables import COLUMNS
+
+    return tuple(COLUMNS).index(table)

@@ -223,13 +223,13 @@ def _note(
     main = rows[rows.cohort == cohort]
     controls = rows[(rows.control == "target") & (rows.n_controls > 0)].n_controls
     words = {"zero": "set to zero", "mean": "set to their mean", "resample": "resampled"}
+    way = f"{words[options.ablation]}, {options.intervention.replace('_', '-')}"
+    seeds = counted(main.seed.nunique(), "seed")
     text = (
-        f"Units selected on selection trials, ablated ({words[options.ablation]}, "
-        f"{options.intervention.replace('_', '-')}) and read on test trials, folds pooled; "
-        f"{counted(main.seed.nunique(), 'seed')}. a: drop in accuracy, mean over seeds; in brackets: "
-        "median over sets of random units matched in number, energy and density; p = (1 + sets "
-        "with a drop at least as large) / (1 + sets), conditional on the model, the largest over "
-        "seeds. "
+        f"Units selected on selection trials, ablated ({way}) and read on test trials, fitted "
+        f"folds pooled; {seeds}. a: drop in accuracy, mean over seeds; in brackets: median over "
+        "sets of random units matched in number, energy and density; p = (1 + sets with a drop at "
+        "least as large) / (1 + sets), conditional on the model, the largest over seeds. "
     )
     if len(controls):
         text += f"Matched sets: at least {int(controls.min())}. "

@@ -26,12 +26,13 @@ PLACES = {  # the order from left to right, and what stands below the axis
 def numbers(decoding: pd.DataFrame, options: FiguresOptions) -> Iterator[dict[str, Any]]:
     """The rows drawn: each mouse at each level, means with intervals, chance, and the notes."""
     table = decoding[(decoding.part == "test") & (decoding.metric == "accuracy")]
-    table = pooled_folds(one_split(table, options))
-    table = table[table.level.isin(DECODER_LEVELS) & (table.mouse != "")]
+    table = one_split(table[table.level.isin(DECODER_LEVELS) & (table.mouse != "")], options)
+    folds = sorted(set(table.fold) - {"pooled"})
+    table = pooled_folds(table)
     rows = table.assign(kind_of=np.where(table.model == LINEAR, LINEAR, "decoder"))
     for task in sorted(set(rows.task)):
         yield from _panel(rows[rows.task == task], task, options)
-    yield {"kind": "note", "text": _note(rows, options)}
+    yield {"kind": "note", "text": _note(rows, len(folds))}
 
 
 def _panel(rows: pd.DataFrame, task: str, options: FiguresOptions) -> Iterator[dict[str, Any]]:
@@ -95,7 +96,7 @@ def _against_linear(per_mouse: pd.DataFrame, options: FiguresOptions) -> str:
     return "no decoder in the table"
 
 
-def _note(rows: pd.DataFrame, options: FiguresOptions) -> str:
+def _note(rows: pd.DataFrame, folds: int) -> str:
     if rows.empty:
         return "The table of decoding has no test row."
     mice = counted(rows.mouse.nunique(), "mouse", "mice")
@@ -103,9 +104,9 @@ def _note(rows: pd.DataFrame, options: FiguresOptions) -> str:
     seeds = deep.seed.nunique()
     keys = ["cohort", "session", "task", "fold"]
     spread = deep.groupby(keys).value.std(ddof=1).median() if seeds > 1 else np.nan
-    folds = "all folds pooled" if (rows.fold == "pooled").all() else "mean over folds"
+    words = counted(folds, "fold") + (" pooled" if (rows.fold == "pooled").all() else "")
     text = (
-        f"Each point is a mouse (n = {mice}; {rows.split.iloc[0]} split, test trials, {folds}; "
+        f"Each point is a mouse (n = {mice}; {rows.split.iloc[0]} split, test trials, {words}; "
         f"{counted(seeds, 'seed')}"
     )
     text += f", median SD over seeds {spread:.3f}). " if np.isfinite(spread) else "). "
