@@ -17,10 +17,10 @@ demo: $(VENV)/.ready
 	snakemake --cores $(CORES)
 
 test: lint $(PEER_VENV)/.ready
-	pytest -m "not slow and not conda and not slurm"
+	pytest -n $(CORES) --dist loadgroup -m "not slow and not conda and not slurm"
 
 test-all: lint $(PEER_VENV)/.ready
-	pytest
+	pytest -n $(CORES) --dist loadgroup
 
 lint: $(VENV)/.ready
 	ruff check .
@@ -37,9 +37,9 @@ format: $(VENV)/.ready
 schema: $(VENV)/.ready
 	PYTHONPATH=workflow python workflow/schemas/write_config_schema.py
 
-# The rule graph of the README, as Mermaid.
+# The picture of the README.
 rulegraph: $(VENV)/.ready
-	snakemake --rulegraph mermaid-js --directory $(VENV)/lint > docs/rulegraph.mmd
+	snakemake --rulegraph mermaid-js --directory $(VENV)/lint | python docs/draw_rulegraph.py
 
 env: $(VENV)/.ready
 
@@ -47,10 +47,10 @@ env-allensdk: $(PEER_VENV)/.ready
 
 # torch stands first and alone: where only PyPI is at hand it comes from there, and a pip that is
 # configured for a mirror or a CPU index takes it from that.
-$(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt
+$(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt envs/constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet "$$(grep '^torch==' envs/requirements.txt)"
-	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r envs/requirements.txt -r envs/requirements-dev.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c envs/constraints.txt -r envs/requirements.txt -r envs/requirements-dev.txt
 	mkdir -p $(VENV)/lint
 	touch $@
 

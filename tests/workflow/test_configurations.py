@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 
 import pytest
 import yaml
-from workflow_files import folder_of_sessions
+from workflow_files import ROOT, folder_of_sessions
 
 
 def refusal(run) -> str:
@@ -137,3 +138,12 @@ def test_unknown_cohorts_are_refused_by_name(checkout):
     run = checkout.snakemake("--dry-run", "results/decoders/mouse-none/decoder.json")
     assert run.returncode != 0
     assert "mouse-none: no such cohort" in run.stdout + run.stderr
+
+
+def test_the_readme_shows_the_rule_graph(checkout):
+    """`make rulegraph` draws it."""
+    run = checkout.made("--rulegraph", "mermaid-js")
+    spec = importlib.util.spec_from_file_location("draw", ROOT / "docs" / "draw_rulegraph.py")
+    draw = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(draw)
+    assert draw.graph_of(run.stdout) in draw.README.read_text()

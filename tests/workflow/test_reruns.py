@@ -1,0 +1,101 @@
+"""What runs again after a change, on copies of one finished run."""
+
+from __future__ import annotations
+
+import pytest
+from glassbox.code import closure
+from workflow_files import rules_of
+
+CONFIG = ("--configfile", "tiny.yaml")
+TABLES_AND_FIGURES = {
+    "assemble_tables",
+    "draw_decoding",
+    "draw_insertion",
+    "draw_units",
+    "draw_ablation",
+}
+ABLATIONS = {"ablate_units", "ablate_genotype"}
+UNITS = {"measure_units", "relabel_mice", "score_ground_truth"}
+
+
+def test_the_run_made_every_table_and_figure(tiny_run):
+    tables = {path.stem for path in (tiny_run.checkout.results / "tables").glob("*.csv")}
+    named = "decoding insertion dictionaries units ablation ground_truth excluded".split()
+    assert tables >= set(named)
+    figures = {path.name for path in (tiny_run.checkout.results / "figures").iterdir()}
+    assert figures == {
+        f"{name}.{form}"
+        for name in ("decoding", "insertion", "units", "ablation")
+        for form in ("pdf", "png")
+    }
+
+
+def test_a_second_run_has_no_jobs(tiny_run):
+    assert not tiny_run.checkout.jobs(*CONFIG)
+
+
+def test_no_script_loads_a_module_that_its_closure_lacks(tiny_run):
+    """What each script had loaded when it ended, against what its rule is run again for."""
+    house = tiny_run.checkout.root / "workflow"
+    scripts = {path.stem for path in (house / "scripts").glob("*.py")}
+    assert set(tiny_run.loaded) == scripts
+    for script, loaded in tiny_run.loaded.items():
+        assert loaded <= closure(house / "scripts" / f"{script}.py", house), script
+
+
+@pytest.mark.parametrize(
+    ("module", "rules"),
+    [
+        ("figures/decoding.py", {"draw_decoding"}),
+        ("figures/assemble.py", TABLES_AND_FIGURES),
+        ("interventions/controls.py", {"ablate_units", *TABLES_AND_FIGURES}),
+        ("units/relabelling.py", {"relabel_mice", *TABLES_AND_FIGURES}),
+        ("units/measure.py", UNITS | ABLATIONS | TABLES_AND_FIGURES),
+        ("decoders/reference.py", {"fit_reference", *TABLES_AND_FIGURES}),
+    ],
+)
+def test_editing_a_library_module_reruns_exactly_its_dependants(tiny_copy, module, rules):
+    file = tiny_copy.root / "workflow" / "glassbox" / module
+    file.write_text(file.read_text() + "\nEDITED = True\n")
+    assert rules_of(tiny_copy.jobs(*CONFIG)) == rules
+
+
+def test_a_comment_or_a_docstring_reruns_nothing(tiny_copy):
+    for file in (tiny_copy.root / "workflow").rglob("*.py"):
+        text = file.read_text()
+        opening = text.index('"""') + 3 if text.startswith('"""') else None
+        changed = text if opening is None else text[:opening] + "Really: " + text[opening:]
+        file.write_text(changed + "\n# a comment\n")
+    assert not tiny_copy.jobs(*CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new", "rules"),
+    [
+        ("interventions", "doses: [1, 2]", "doses: [1]", ABLATIONS | TABLES_AND_FIGURES),
+        ("units", "permutations: 199", "permutations: 299", UNITS | ABLATIONS | TABLES_AND_FIGURES),
+        (
+            "dictionaries",
+            "k: 4",
+            "k: 5",
+            {"train_dictionary"} | UNITS | ABLATIONS | TABLES_AND_FIGURES,
+        ),
+    ],
+)
+def test_an_option_reruns_its_stage_and_what_follows(tiny_copy, section, old, new, rules):
+    tiny_copy.edit("tiny.yaml", f"{old}\n", f"{new}\n")
+    assert rules_of(tiny_copy.jobs(*CONFIG)) == rules
+
+
+def test_a_deleted_decoder_is_made_again_with_what_follows_its_cohort(tiny_copy):
+    (tiny_copy.results / "decoders" / "mouse-M01" / "seed0-fold0.safetensors").unlink()
+    jobs = tiny_copy.jobs(*CONFIG)
+    assert {job for job in jobs if job.startswith("train_decoder")} == {"train_decoder:mouse-M01"}
+
+
+def test_the_report_carries_every_figure_with_its_caption(tiny_copy):
+    tiny_copy.made(*CONFIG, "--report", "report.html")
+    report = (tiny_copy.root / "report.html").read_text()
+    for figure in ("decoding", "insertion", "units", "ablation"):
+        assert f"results/figures/{figure}.png" in report
+        assert (tiny_copy.root / "report" / f"{figure}.rst").read_text().split()
