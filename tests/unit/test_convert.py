@@ -15,6 +15,7 @@ import xarray
 from glassbox.errors import UserError
 from glassbox.files import sha256_of_file, sha256_of_folder, sole_writer
 from glassbox.sessions import layout
+from glassbox.sessions.catalogue import catalogue_folder, catalogue_from_table, described
 from glassbox.sessions.nwb import NwbSession
 from glassbox.tensors import convert, spool
 from glassbox.tensors.convert import CHUNK_FRAMES, SHARD_BYTES, convert_session, shard_frames
@@ -239,9 +240,35 @@ def test_the_script_converts_and_says_what_it_made(tmp_path, capsys):
     assert main([*arguments, "--options", '{"guard_trials": 0}']) == 0
     said = capsys.readouterr()
     assert "900001: 5 cells" in said.out and "direction" in said.out
-    assert f"a.nwb: this metadata is missing and stays unknown: {layout.AREA}" in said.err
+    assert f"a.nwb: the file lacks this metadata: {layout.AREA}" in said.err
     trials = open_session(tmp_path / "s.zarr").trials("drifting_gratings")
     assert (trials.crossfit[:, ~trials.blank] >= 0).all()
+
+
+def test_what_the_catalogue_states_wins_over_the_file_and_lets_its_stimuli_pass(tmp_path):
+    def add(file: h5py.File) -> None:
+        file[f"{layout.PRESENTATION}/flashes_stimulus/data"] = np.zeros(3)
+
+    nwb = tiny_nwb(tmp_path / "a.nwb", change=add)
+    arguments = ["--nwb", nwb, "--out", tmp_path / "s.zarr", "--manifest", tmp_path / "s.json"]
+    with pytest.raises(SystemExit):
+        main(arguments)
+    (tmp_path / "mine.tsv").write_text("session\tfile\tmouse\tdepth_um\nmonday\ta.nwb\tM7\t350\n")
+    (row,) = catalogue_from_table(tmp_path / "mine.tsv", ignore_stimuli=["flashes"])
+    assert main([*arguments, "--row", json.dumps(described(row))]) == 0
+    tensor = open_session(tmp_path / "s.zarr")
+    assert (tensor.session, tensor.mouse, tensor.depth_um) == ("monday", "M7", 350.0)
+    assert (tensor.cre_line, tensor.area) == ("Cux2-CreERT2", "VISp")
+
+
+def test_moving_the_folder_of_a_session_does_not_change_what_is_said_of_it(tmp_path):
+    (tmp_path / "old").mkdir()
+    tiny_nwb(tmp_path / "old" / "a.nwb")
+    (before,) = catalogue_folder(tmp_path / "old")
+    os.rename(tmp_path / "old", tmp_path / "new")
+    (after,) = catalogue_folder(tmp_path / "new")
+    assert described(before) == described(after)
+    assert "old" not in json.dumps(described(before))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 from glassbox.cli import parser
 from glassbox.errors import user_errors
 from glassbox.options import options_from
+from glassbox.sessions.catalogue import Row
 from glassbox.tensors.options import TensorOptions
 
 
@@ -17,6 +18,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     made.add_argument("--out", required=True, help="Zarr store to make, {session}.zarr")
     made.add_argument("--manifest", required=True, help="manifest to make, {session}.json")
     made.add_argument("--options", default="{}", help="section `tensors` as JSON")
+    made.add_argument("--row", help="row of the catalogue as JSON; it wins over the file's header")
     return made.parse_args(argv)
 
 
@@ -26,10 +28,11 @@ def main(argv: list[str] | None = None) -> int:
         from glassbox.tensors.convert import convert_session
 
         options = options_from(TensorOptions, args.options, "tensors")
-        about = convert_session(args.nwb, args.out, args.manifest, options)
+        row = options_from(Row, args.row, "row") if args.row else None
+        about = convert_session(args.nwb, args.out, args.manifest, options, row)
         if about["missing"]:
             print(
-                f"warning: {about['source_file']}: this metadata is missing and stays unknown: "
+                f"warning: {about['source_file']}: the file lacks this metadata: "
                 f"{', '.join(about['missing'])}",
                 file=sys.stderr,
             )

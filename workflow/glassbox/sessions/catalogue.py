@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from glassbox.errors import UserError
 from glassbox.files import replacing_file
@@ -113,6 +114,17 @@ def catalogue_from_table(
             stated["depth_um"] = _float(stated["depth_um"], table, number, "depth_um")
         rows.append(dataclasses.replace(row, **stated))
     return sorted(rows, key=lambda row: row.session)
+
+
+def described(row: Row) -> dict[str, Any]:
+    """What a row says of the session itself, for the job that converts it.
+
+    It names no folder and nothing that is known only after a look at the file's data, so that a
+    folder can be moved without converting its sessions again.
+    """
+    said = {name: getattr(row, name) for name in (*USER_COLUMNS, "stimuli")}
+    said["file"] = Path(row.file).name
+    return {name: value for name, value in said.items() if value not in ("", None, ())}
 
 
 def path_of(row: Row, folder: str | Path) -> Path:

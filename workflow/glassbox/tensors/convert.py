@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from glassbox.files import (
     sole_writer,
 )
 from glassbox.progress import Progress
+from glassbox.sessions.catalogue import USER_COLUMNS, Row
+from glassbox.sessions.header import Header
 from glassbox.sessions.nwb import SERIES_BLOCK, NwbSession, StimulusTable
 from glassbox.sessions.stimuli import CONDITIONS
 from glassbox.tensors import splits
@@ -39,7 +41,11 @@ COMPRESSOR = BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=4)
 
 
 def convert_session(
-    nwb: str | Path, out: str | Path, manifest: str | Path, options: TensorOptions
+    nwb: str | Path,
+    out: str | Path,
+    manifest: str | Path,
+    options: TensorOptions,
+    row: Row | None = None,
 ) -> dict[str, Any]:
     """Write the tensor of an NWB session and its manifest, both whole or not at all.
 
@@ -47,6 +53,8 @@ def convert_session(
         nwb: an NWB v1 file.
         out: the Zarr store to make, `{session}.zarr`.
         manifest: the manifest to make, `{session}.json`.
+        row: the session's row of the catalogue. What it states wins over the file, and the
+            stimuli it names have been let pass.
 
     Returns:
         the manifest.
@@ -55,10 +63,11 @@ def convert_session(
         UserError: the session does not hold what its layout promises.
     """
     give_large_blocks_back()
-    with sole_writer(out), zarr.config.set(ZARR_IN_ORDER), NwbSession(nwb) as session:
+    stimuli = row.stimuli if row is not None else ()
+    with sole_writer(out), zarr.config.set(ZARR_IN_ORDER), NwbSession(nwb, stimuli) as session:
         with replacing_folder(out) as folder:
             source = {"file": Path(nwb).name, "sha256": sha256_of_file(nwb)}
-            about = _Writer(folder, session, source, options).write()
+            about = _Writer(folder, session, source, options, row).write()
             _consolidate(folder)
             about["content_sha256"] = sha256_of_folder(folder)
         with replacing_file(manifest) as partial:
@@ -93,12 +102,13 @@ class _Writer:
     session: NwbSession
     source: dict[str, str]
     options: TensorOptions
+    row: Row | None
 
     def write(self) -> dict[str, Any]:
         """Fill the folder; returns the manifest without the content hash."""
         tables = self.session.stimulus_tables()
         ids = self.session.cell_specimen_ids()
-        header = self.session.header
+        header = _stated(self.session.header, self.row)
         about = {
             "session": header.session,
             "mouse": header.mouse,
@@ -258,6 +268,14 @@ class _Writer:
         )
         if values.size:
             array[...] = values
+
+
+def _stated(header: Header, row: Row | None) -> Header:
+    """The header with what the catalogue states in its place."""
+    if row is None:
+        return header
+    stated = {name: getattr(row, name) for name in USER_COLUMNS if name != "file"}
+    return replace(header, **{name: v for name, v in stated.items() if v not in ("", None)})
 
 
 def _classes(table: StimulusTable, condition: str) -> int:
