@@ -15,7 +15,7 @@ from glassbox.configuration import checked, read_schema
 from glassbox.errors import user_errors
 from glassbox.names import file_name
 from glassbox.sections import check_sections
-from glassbox.sessions.catalogue import read_catalogue
+from glassbox.sessions.catalogue import described, read_catalogue
 from glassbox.sessions.cohorts import cohorts_of
 from glassbox.sessions.source import (
     list_sessions,
@@ -67,6 +67,7 @@ with user_errors():
     _tasks = stimulus_of_tasks(OPTIONS["decoders"].tasks)
     _found = cohorts_of(with_file_names(_rows), OPTIONS["cohorts"], _tasks)
 
+ROWS = {file_name(row.session): described(row) for row in _rows if not row.problem}
 NWB = {file_name(row.session): row.file for row in _rows if not row.problem}
 VALUES = {file_name(row.session): row.cells * row.frames for row in _rows}
 SESSIONS = list(_found.convertible)
@@ -97,6 +98,10 @@ GROUND_TRUTH = [
 
 def nwb_of_session(wildcards):
     return NWB[wildcards.session]
+
+
+def row_of_session(wildcards):
+    return as_json(ROWS[wildcards.session])
 
 
 def cohort_of(wildcards):

@@ -24,9 +24,11 @@ rule convert_session:
     params:
         code=code_of("convert_session"),
         options=as_json(config["tensors"]),
+        row=row_of_session,
     shell:
         'python "$SCRIPTS/convert_session.py" --nwb {input.nwb:q} --out {output.tensor:q}'
-        " --manifest {output.manifest:q} --options {params.options:q} 2>&1 | tee {log:q}"
+        " --manifest {output.manifest:q} --options {params.options:q} --row {params.row:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule tensors:
