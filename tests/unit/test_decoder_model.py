@@ -83,7 +83,8 @@ def test_a_linear_population_decoder_is_a_special_case():
     model.patch.zero_(), model.query.weight.zero_(), model.latent.zero_()
     model.filters.fill_(1 / OPTIONS.patch_samples)
     cells.value.copy_(torch.cat([weights, -weights], dim=1))  # the mean that LayerNorm takes is 0
-    model.value.weight.copy_(torch.eye(16)[:, :8])
+    model.value.weight.copy_(torch.eye(16)[:, :8]), model.attended.weight.copy_(torch.eye(16))
+    model.attended.bias.zero_()
     model.task_value.weight.copy_(torch.eye(16)), model.task_value.bias.zero_()
     model.logits[0].weight.copy_(torch.eye(16)[:4])
     windows = some_windows(200)

@@ -139,8 +139,10 @@ class FittedDecoder:
         heads, latents, _ = pattern.shape
         value = model.cells_of(session).value
         per_cell = pattern.view(heads, latents, len(value), -1)
-        weight = model.value.weight.unflatten(1, (heads, -1))
-        field = torch.einsum("hlcp,ce,se,dhe->cpsld", per_cell, value, model.filters, weight)
+        projection = model.value.weight.unflatten(0, (heads, -1))
+        output = model.attended.weight.unflatten(1, (heads, -1))
+        weight = torch.einsum("oha,hae->ohe", output, projection)
+        field = torch.einsum("hlcp,ce,se,ohe->cpslo", per_cell, value, model.filters, weight)
         return field.flatten(1, 2) * len(value) ** 0.5
 
     def _check(self, session: str, windows: np.ndarray | torch.Tensor) -> None:

@@ -58,7 +58,8 @@ class IdentityKeyedDecoder(nn.Module):
         self.filters_bias = nn.Parameter(torch.zeros(value_dim))
         self.latent = nn.Parameter(torch.zeros(options.latents, dim))
         self.query = nn.Linear(dim, dim, bias=False)
-        self.value = nn.Linear(options.heads * value_dim, dim)
+        self.value = nn.Linear(value_dim, dim, bias=False)
+        self.attended = nn.Linear(dim, dim)
         self.processor = nn.ModuleList(
             ProcessorBlock(dim, options.heads, options.feedforward, options.dropout)
             for _ in range(options.depth)
@@ -168,8 +169,10 @@ class IdentityKeyedDecoder(nn.Module):
         said = said.view(n_cells, -1, value_dim) * value[:, None]
         pattern = self.attention_pattern(session, keep)
         heard = pattern.flatten(0, 1) @ said.view(pattern.shape[2], trials * value_dim)
-        heard = heard.view(self.heads, -1, trials, value_dim).permute(2, 1, 0, 3).flatten(2)
-        return self.value(heard * math.sqrt(n_cells))
+        heard = heard.view(self.heads, -1, trials, value_dim) * math.sqrt(n_cells)
+        # Values are projected after they have been averaged over the tokens: the same, and cheaper.
+        per_head = self.value.weight.view(self.heads, -1, value_dim)
+        return self.attended(torch.einsum("hlbe,hde->blhd", heard, per_head).flatten(2))
 
     def readout(
         self, latents: torch.Tensor, noise: torch.Generator | None = None
