@@ -157,13 +157,16 @@ def test_scores_equal_the_counts_worked_out_by_hand():
         "recall": (0.5, 4),
         "precision": (pytest.approx(2 / 3), 3),
         "false_discovery_rate": (pytest.approx(1 / 3), 3),
+        "specificity": (0.5, 2),
         "power": (0.75, 4),
     }
 
 
 def test_a_metric_of_no_unit_has_no_value():
     none = np.zeros(3, dtype=bool)
-    assert all(row["n"] == 0 and "value" not in row for row in score_claims("c", none, none, none))
+    rows = {row["metric"]: row for row in score_claims("c", none, none, none)}
+    assert rows.pop("specificity")["value"] == 1.0
+    assert all(row["n"] == 0 and "value" not in row for row in rows.values())
 
 
 def test_a_missing_dictionary_is_one_sentence(tmp_path):

@@ -22,8 +22,8 @@ class UnitOptions:
     labelings: int = 20_000  # of mice; all of them where there are no more than this
     relabelings: int = 200  # of mice, for the count of false genotype claims
     seed: int = 0
-    truth_trials: int = 2_000  # fresh simulated trials of each session
-    truth_mice: int = 8  # fresh simulated mice of each line
+    truth_trials: int = 1_256  # fresh simulated trials of each session
+    truth_mice: int = 6  # fresh simulated mice of each line
     truth_mouse_trials: int = 628  # simulated trials of each fresh mouse
 
     def check(self, section: str) -> None:

@@ -16,6 +16,7 @@ def score_claims(
 
     - recall: claimed units among the truly selective;
     - precision and false_discovery_rate: truly selective units, and the others, among the claimed;
+    - specificity: units that are not claimed among those that are not truly selective;
     - power: units that the permutation test alone detects (q below its level, whatever the size
       of the effect) among the truly selective.
 
@@ -31,6 +32,7 @@ def score_claims(
         "recall": ((claimed & true).sum(), true.sum()),
         "precision": ((claimed & true).sum(), claimed.sum()),
         "false_discovery_rate": ((claimed & ~true).sum(), claimed.sum()),
+        "specificity": ((~claimed & ~true).sum(), (~true).sum()),
         "power": ((detected & true).sum(), true.sum()),
     }
     return [_row(claim, metric, int(k), int(n)) for metric, (k, n) in counts.items()]

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from glassbox.sessions.options import SimulateOptions
 
 GUARD = 3  # trials left out at a border between parts of a fresh mouse's session
-FITTED_ON, READ_ON = 0, 1  # seeds of a fresh mouse's two recordings, added to the option `seed`
 
 
 @dataclass
@@ -115,29 +114,28 @@ def genotype_truth(
 ) -> np.ndarray:
     """Share of the variance between the lines over fresh mice, (width,).
 
-    Each mouse has two recordings: unit vectors are fitted to the first, activations read from the
-    second. Differences between mice of a line are taken out as in units.csv.
+    Unit vectors are fitted to the training trials of a mouse's recording, activations read from its
+    test trials. Differences between mice of a line are taken out as in units.csv.
 
     Args:
         run: of a cohort of several lines.
         lines: the Cre lines to compare.
         simulate: options of the cohort.
         mice: fresh mice of each line.
-        trials: sweeps of each recording, blanks included.
+        trials: sweeps of a recording, blanks included.
         seed: of the recordings.
     """
     from glassbox.decoders.adapt import adapt
+    from glassbox.tensors.splits import TEST
 
     line_of: dict[str, str] = {}
     activation, session = [], []
     for line in lines:
         for mouse in fresh_mice(line, mice):
-            first, second = (
-                fresh_session(simulate, mouse.session, 2 * seed + use, trials)
-                for use in (FITTED_ON, READ_ON)
-            )
-            decoder = adapt(run.decoder, session_of(first, run.decoder))
-            read = activation_of(decoder, run.dictionary, session_of(second, run.decoder))
+            data = session_of(fresh_session(simulate, mouse.session, seed, trials), run.decoder)
+            decoder = adapt(run.decoder, data)
+            test = data.in_part(run.fold, TEST)
+            read = activation_of(decoder, run.dictionary, data)[test]
             activation.append(read)
             session.append(np.full(len(read), len(line_of)))
             line_of[mouse.session] = line
