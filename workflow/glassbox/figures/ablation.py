@@ -71,6 +71,12 @@ def _title(cohort: str) -> str:
     )
 
 
+def _why_no_genotype(level: str) -> str:
+    if level == "all":
+        return "Genotype: not tested (no fold of held-out mice in the tables)"
+    return "Genotype: not testable with these data (it needs at least two lines of several mice)"
+
+
 def _of_one_kind(table: pd.DataFrame, options: FiguresOptions) -> pd.DataFrame:
     """The rows of one dictionary, intervention and ablation."""
     table = one_dictionary(table, options)
@@ -113,7 +119,8 @@ def _cell(rows: pd.DataFrame, chosen: str, measured: str, dose: int) -> Iterator
     target = _at(rows, chosen, measured)
     here = target[target.n_units == dose]
     if here.empty:
-        text = "not tested" if target.empty else f"fewer than {dose} units"
+        none = "not tested" if chosen in set(rows.selected_for) else "no unit selected"
+        text = none if target.empty else f"fewer than {dose} units"
         yield where | {"kind": "missing", "text": text}
         return
     fits = here.groupby(["cohort", "seed"]).mean(numeric_only=True)
@@ -234,8 +241,8 @@ def _note(
     if len(controls):
         text += f"Matched sets: at least {int(controls.min())}. "
     text += (
-        "Beside it: drop by number of units; thin lines: seeds; band: 95% of the matched random "
-        f"sets of the variable's own units, grey line: their median. Filled: p < {BEYOND} in every "
+        "b and on: drop by number of units; thin lines: seeds; grey bars: 95% of the matched "
+        f"random sets of the variable's own units, dash: their median. Filled: p < {BEYOND} in every "
         "seed (beyond the 99th percentile); open: not; cross: no match. "
     )
     if (rows.cohort != cohort).any():
@@ -341,8 +348,8 @@ def _draw_dose(axes, rows: pd.DataFrame, first: bool) -> None:
     from glassbox.figures import style
 
     band = rows[rows.kind == "band"].sort_values("n_units")
-    axes.fill_between(band.n_units, band.low, band.high, color=style.CONTROL_BAND, lw=0)
-    axes.plot(band.n_units, band.value, color=style.SOFT, lw=0.9)
+    axes.vlines(band.n_units, band.low, band.high, color=style.CONTROL_BAND, lw=6)
+    axes.plot(band.n_units, band.value, "_", color=style.SOFT, ms=6, mew=0.9)
     line = rows[rows.kind == "line"].sort_values("n_units")
     axes.plot(line.n_units, line.value, color=style.EFFECT, lw=0.9, ls=(0, (1, 1.2)))
     for chosen in ORDER:
@@ -377,7 +384,7 @@ def _draw_dose(axes, rows: pd.DataFrame, first: bool) -> None:
     axes.axhline(0, color=style.SOFT, lw=0.4, zorder=0)
     axes.set_xscale("log", base=2)
     doses = sorted(set(rows.n_units.dropna()))
-    shown = doses if len(doses) <= 5 else doses[::2]
+    shown = [4**k for k in range(9) if doses and doses[0] <= 4**k <= doses[-1]] or doses
     axes.set_xticks(shown, [f"{int(dose)}" for dose in shown])
     axes.minorticks_off()
     axes.set_xlabel("Units ablated")
@@ -442,8 +449,9 @@ def _legend(figure, numbers: pd.DataFrame, foot: float) -> None:
     ]
     handles += [
         Line2D([], [], color=style.EFFECT, ls=(0, (1, 1.2)), lw=0.9, label="units of most energy"),
-        Patch(color=style.CONTROL_BAND, lw=0, label="matched random"),
     ]
+    if (numbers.kind == "band").any():
+        handles.append(Patch(color=style.CONTROL_BAND, lw=0, label="matched random"))
     figure.legend(
         handles=handles,
         loc="lower center",

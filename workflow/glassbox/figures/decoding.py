@@ -86,13 +86,15 @@ def _against_linear(per_mouse: pd.DataFrame, options: FiguresOptions) -> str:
     for level in DECODER_LEVELS[::-1]:
         if (level, "decoder") in wide:
             pairs = (wide[(level, "decoder")] - wide[("mouse", LINEAR)]).dropna().to_numpy()
+            if pairs.size == 0:
+                return "no mouse has both a decoder and a linear reference"
             mean, low, high = mean_interval(pairs, options)
             words = {"mouse": "per mouse", "genotype": "per genotype", "all": "all mice"}[level]
             text = f"decoder ({words}) − linear: {mean:+.3f}"
             if np.isfinite(low):
                 p = p_in_words(sign_flip_p(pairs, options.seed))
                 text += f" [{low:+.3f}, {high:+.3f}], {p}"
-            return text
+            return text.replace("-", "−")
     return "no decoder in the table"
 
 
@@ -104,7 +106,8 @@ def _note(rows: pd.DataFrame, folds: int) -> str:
     seeds = deep.seed.nunique()
     keys = ["cohort", "session", "task", "fold"]
     spread = deep.groupby(keys).value.std(ddof=1).median() if seeds > 1 else np.nan
-    words = counted(folds, "fold") + (" pooled" if (rows.fold == "pooled").all() else "")
+    pooled = folds > 1 and (rows.fold == "pooled").all()
+    words = counted(folds, "fold") + (" pooled" if pooled else "")
     text = (
         f"Each point is a mouse (n = {mice}; {rows.split.iloc[0]} split, test trials, {words}; "
         f"{counted(seeds, 'seed')}"
@@ -131,21 +134,21 @@ def draw(numbers: pd.DataFrame):
         style.say_instead(figure.add_axes((0.1, 0.25, 0.85, 0.6)), "No decoding to show.")
         return figure
     lines = numbers.cre_line[numbers.cre_line != ""]
-    colours, markers = style.colours_of_lines(lines), style.markers_of_lines(lines)
+    looks = style.looks_of_lines(lines)
     grid = figure.add_gridspec(
         1, len(tasks), left=0.07, right=0.99, top=0.81, bottom=foot + 0.12, wspace=0.16
     )
     for i, task in enumerate(tasks):
         axes = figure.add_subplot(grid[0, i])
-        _draw_panel(axes, numbers[numbers.panel == task], task, colours, markers)
+        _draw_panel(axes, numbers[numbers.panel == task], task, looks)
         title, subtitle = style.name_of(task).capitalize(), text_of(numbers, "title", task)
         style.panel_title(axes, "abcdefgh"[i], title, subtitle + "\n")
         axes.set_ylabel("Accuracy (fraction of test trials)" if i == 0 else "")
-    style.legend_of_lines(figure, colours, markers)
+    style.legend_of_lines(figure, looks)
     return figure
 
 
-def _draw_panel(axes, rows: pd.DataFrame, task: str, colours, markers) -> None:
+def _draw_panel(axes, rows: pd.DataFrame, task: str, looks) -> None:
     from glassbox.figures import style
 
     present = [p for p in PLACES if len(_at(rows, "mean", *p))]
@@ -155,10 +158,10 @@ def _draw_panel(axes, rows: pd.DataFrame, task: str, colours, markers) -> None:
     few = mice.mouse.nunique() < 3
     for mouse, its in mice.groupby("mouse"):
         its = its.assign(x=[at[p] for p in zip(its.level, its.model, strict=True)]).sort_values("x")
-        line, x = its.cre_line.iloc[0], its.x + spread[mouse]
-        colour = colours.get(line, style.CONTROL)
+        x = its.x + spread[mouse]
+        colour, marker = looks.get(its.cre_line.iloc[0], (style.CONTROL, "o"))
         axes.plot(x, its.value, color=colour, lw=0.5, alpha=0.45)
-        style.points(axes, x, its.value, colour, markers.get(line, "o"), large=few)
+        style.points(axes, x, its.value, colour, marker, large=few)
         if few:
             style.bars(axes, x, its.value, its.low, its.high)
     for place, x in at.items():

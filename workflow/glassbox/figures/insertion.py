@@ -15,12 +15,11 @@ from glassbox.figures.summaries import counted, mean_interval
 
 CONDITIONS = ("clean", "spliced", "noise")
 CONDITION_NAMES = {"clean": "clean", "spliced": "spliced", "noise": "noise of\nequal norm"}
-LEVELS = ("mouse", "genotype", "all", "heldout")
+LEVELS = ("mouse", "genotype", "all")
 LEVEL_NAMES = {
     "mouse": "per mouse",
     "genotype": "per genotype",
     "all": "all mice",
-    "heldout": "mice folded",
 }
 MARGIN = 0.02  # a cost within it counts as none; stated before the data were seen
 DIFFERENCES = "differences"
@@ -146,7 +145,7 @@ def _note(shown: pd.DataFrame, cohort: str, options: FiguresOptions) -> str:
     fit = shown.iloc[0]
     text = (
         f"a, b: {cohort_in_words(cohort)}; each point is a session (n = "
-        f"{counted(sessions, 'session')}, {counted(mice, 'mouse', 'mice')}; test trials, mean of "
+        f"{counted(sessions, 'session')}, {counted(mice, 'mouse', 'mice')}; test trials; "
         f"{counted(shown.seed.nunique(), 'seed')}); dictionary {fit.dictionary}, width "
         f"{int(fit.width)}, k {int(fit.k)}, at {fit.hook}. "
         "Noise: random error of the same norm as the dictionary's, at every latent. "
@@ -173,7 +172,7 @@ def draw(numbers: pd.DataFrame):
         style.say_instead(figure.add_axes((0.1, 0.2, 0.85, 0.65)), "No insertion to show.")
         return figure
     lines = numbers.cre_line[numbers.cre_line != ""]
-    looks = style.colours_of_lines(lines), style.markers_of_lines(lines)
+    looks = style.looks_of_lines(lines)
     grid = figure.add_gridspec(
         1,
         len(tasks) + 1,
@@ -198,23 +197,22 @@ def draw(numbers: pd.DataFrame):
         style.panel_title(axes, "" if half else "abcdefg"[len(tasks)], words, " " * (1 - half), 14)
     axes.set_xlabel("Paired difference in accuracy")
     style.legend_of_variables(figure, tasks, (0.985, foot + 0.005))
-    style.legend_of_lines(figure, *looks)
+    style.legend_of_lines(figure, looks)
     return figure
 
 
 def _draw_sessions(axes, rows: pd.DataFrame, looks) -> None:
     from glassbox.figures import style
 
-    colours, markers = looks
     sessions = rows[rows.kind == "session"]
     few = sessions.mouse.nunique() < 3
     spread = style.sideways(sessions[["cre_line", "session"]].itertuples(index=False, name=None))
     for session, its in sessions.groupby("session"):
         its = its.assign(x=its.condition.map(CONDITIONS.index)).sort_values("x")
-        line, x = its.cre_line.iloc[0], its.x + spread[session]
-        colour = colours.get(line, style.CONTROL)
+        x = its.x + spread[session]
+        colour, marker = looks.get(its.cre_line.iloc[0], (style.CONTROL, "o"))
         axes.plot(x, its.value, color=colour, lw=0.5, alpha=0.5)
-        style.points(axes, x, its.value, colour, markers.get(line, "o"), large=few)
+        style.points(axes, x, its.value, colour, marker, large=few)
         if few:
             style.bars(axes, x, its.value, its.low, its.high)
     for row in rows[rows.kind == "mean"].itertuples():
@@ -253,7 +251,7 @@ def _draw_differences(axes, rows: pd.DataFrame, tasks: list[str]) -> None:
     axes.set_ylim(y - 0.7, -0.7)
     axes.set_yticks([place for place, _ in names], [name for _, name in names])
     axes.tick_params(axis="y", length=0)
-    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=4)
 
 
 def _draw_difference(axes, here: pd.DataFrame, y: float, colour: str) -> None:

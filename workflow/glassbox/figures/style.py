@@ -35,8 +35,15 @@ VARIABLE_COLOURS = {
     "spatial_frequency": "#CC79A7",
     "phase": "#E69F00",
 }
-LINE_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#009E73", "#0072B2", "#D55E00")
-LINE_MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+CRE_LINES = {  # colour and marker of each line, the same in every figure
+    "Cux2-CreERT2": ("#CC79A7", "o"),
+    "Rorb-IRES2-Cre": ("#E69F00", "^"),
+    "Rbp4-Cre_KL100": ("#56B4E9", "s"),
+    "Emx1-IRES-Cre": ("#009E73", "D"),
+    "Nr5a1-Cre": ("#D55E00", "v"),
+    "Scnn1a-Tg3-Cre": ("#0072B2", "P"),
+}
+OTHER_LINES = (("#7F7F7F", "X"), ("#B8A800", "<"), ("#5E4FA2", ">"), ("#8C564B", "h"))
 EFFECT = "#222222"
 CONTROL = "#999999"
 CONTROL_BAND = "#CFCFCF"
@@ -93,16 +100,12 @@ def new_figure(width_mm: float, height_mm: float) -> Figure:
     return plt.figure(figsize=(width_mm * MM, height_mm * MM))
 
 
-def colours_of_lines(lines: Iterable[str]) -> dict[str, str]:
-    """A colour for each Cre line, by its place among all lines of the figure, sorted."""
+def looks_of_lines(lines: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each Cre line: its own, or by its place among the lines without one."""
     names = sorted({line for line in lines if line})
-    return {name: LINE_COLOURS[i % len(LINE_COLOURS)] for i, name in enumerate(names)}
-
-
-def markers_of_lines(lines: Iterable[str]) -> dict[str, str]:
-    """A marker for each Cre line, so that colour is never the only sign."""
-    names = sorted({line for line in lines if line})
-    return {name: LINE_MARKERS[i % len(LINE_MARKERS)] for i, name in enumerate(names)}
+    others = [name for name in names if name not in CRE_LINES]
+    spare = {name: OTHER_LINES[i % len(OTHER_LINES)] for i, name in enumerate(others)}
+    return {name: CRE_LINES.get(name) or spare[name] for name in names}
 
 
 def colour_of(variable: str) -> str:
@@ -239,11 +242,11 @@ def small_scale(figure: Figure, axes: Axes, image, what: str) -> None:
     beside.set_title(what, fontsize=NOTE_PT, pad=4, loc="left")
 
 
-def legend_of_lines(figure: Figure, colours: dict[str, str], markers: dict[str, str]) -> None:
+def legend_of_lines(figure: Figure, looks: dict[str, tuple[str, str]]) -> None:
     """The Cre lines, at the right upper corner of the figure."""
     handles = [
-        Line2D([], [], ls="", marker=markers[name], color=colours[name], ms=4, label=name)
-        for name in colours
+        Line2D([], [], ls="", marker=marker, color=colour, ms=4, label=name)
+        for name, (colour, marker) in looks.items()
     ]
     if handles:
         figure.legend(
