@@ -242,8 +242,8 @@ def _note(
         text += f"Matched sets: at least {int(controls.min())}. "
     text += (
         "b and on: drop by number of units; thin lines: seeds; grey bars: 95% of the matched "
-        f"random sets of the variable's own units, dash: their median. Filled: p < {BEYOND} in every "
-        "seed (beyond the 99th percentile); open: not; cross: no match. "
+        f"random sets of the variable's own units, dash: their median. Filled: p < {BEYOND} in "
+        "every seed (beyond the 99th percentile); open: not; cross: no match. "
     )
     if (rows.cohort != cohort).any():
         folds = rows[rows.cohort != cohort].cohort.nunique()
