@@ -17,7 +17,7 @@ class UnitOptions:
     q: float = 0.05  # false discovery rate of the permutation test over the units of a variable
     min_effect: float = 0.05  # least share of a unit's variance that the variable must explain
     claim: Claim = "lower_bound"  # what must exceed min_effect
-    confidence: float = 0.9  # one-sided, of the lower bound
+    confidence: float = 0.95  # one-sided, of the lower bound
     permutations: int = 10_000  # of trials, within session and stimulus block
     labelings: int = 20_000  # of mice; all of them where there are no more than this
     relabelings: int = 200  # of mice, for the count of false genotype claims

@@ -47,8 +47,9 @@ def claim_trials(
     A unit is selective if q is below `options.q` and the variable explains more than
     `options.min_effect` of the variance: not by the estimate alone, of which the luckiest pass
     (claim "estimate"), but by the lower bound of its one-sided confidence interval (claim
-    "lower_bound"). With some 115 selection trials of one mouse the estimate claims 7 to 15% of
-    units that explain less than 5%, the lower bound at 0.9 fewer than 5%.
+    "lower_bound"). Measured on eight simulated mice with some 115 selection trials each: of the
+    units that the estimate claims, 6% (direction) and 19% (temporal frequency) explain less than
+    5% in truth; of those that the lower bound at 0.95 claims, 3% and 3%.
 
     Args:
         activation: (trials, units).
