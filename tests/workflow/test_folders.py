@@ -7,6 +7,7 @@ import shutil
 
 import h5py
 import pytest
+from glassbox.sessions import layout
 from workflow_files import Checkout, bytes_of, rules_of
 
 CONFIG = ("--configfile", "folder.yaml", "--config", "nwb_dir=mine")
@@ -95,6 +96,8 @@ def test_a_refused_session_that_the_user_excludes_no_longer_fails_the_run(folder
 
 def test_two_files_of_one_session_are_both_refused_by_name(folder):
     mine = folder.root / "mine"
+    with h5py.File(mine / "sim-Rorb-02.nwb", "a") as file:
+        file[layout.SESSION_ID] = b"one id"
     shutil.copy2(mine / "sim-Rorb-02.nwb", mine / "again.nwb")
     jobs = folder.jobs(*CONFIG)
     assert "report_refused" in jobs
@@ -106,7 +109,7 @@ def test_two_files_of_one_session_are_both_refused_by_name(folder):
 def test_a_session_without_a_decoded_task_becomes_a_tensor_and_is_listed(folder):
     path = folder.root / "mine" / "sim-Rorb-02.nwb"
     with h5py.File(path, "a") as file:
-        group = file["stimulus/presentation"]
+        group = file[layout.PRESENTATION]
         group.move("drifting_gratings_stimulus", "natural_movie_one_stimulus")
     jobs = folder.jobs(*CONFIG)
     assert "convert_session:sim-Rorb-02" in jobs
@@ -120,8 +123,7 @@ def test_a_fault_found_in_conversion_stops_the_cohorts_of_that_session_only(fold
     """A NaN in dF/F is not seen in the header."""
     up_to_date(folder)
     with h5py.File(folder.root / "mine" / "sim-Rorb-02.nwb", "a") as file:
-        dff = file["processing/brain_observatory_pipeline/DfOverF/imaging_plane_1/data"]
-        dff[0, 100] = float("nan")
+        file[layout.DFF][0, 100] = float("nan")
     shutil.rmtree(folder.results / "decoders" / "mouse-M01")
     run = folder.snakemake(*CONFIG)
     said = run.stdout + run.stderr
