@@ -15,11 +15,11 @@ class DictionaryOptions:
 
     hook: str = "latents"  # where the dictionary is inserted
     width: int = 512  # units
-    k: int = 16  # units active in one latent
+    k: int = 32  # units active in one latent
     seed: int = 0  # initialisation, shuffling, unit dropout and noise
     copies: int = 4  # passes over the training trials that fill the cache: one clean, the rest ...
     copies_keep: float = 0.5  # ... each with a random share of the cells, this share to all
-    samples: int = 1_200_000  # activations drawn in training, at most
+    samples: int = 600_000  # activations drawn in training, at most
     batch: int = 1024  # activations in one step
     learning_rate: float = 2e-3
     warm_up: float = 0.05  # share of the steps over which the learning rate rises

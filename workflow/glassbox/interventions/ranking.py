@@ -2,9 +2,14 @@
 
 Candidates are the units that stage 5 calls selective for the variable. They are put in order by
 
-    effect   what taking the unit alone away (error-preserving, to zero) costs the log-probability
-             of the variable, less the mean of what it costs the other variables
-    tuning   the share of the unit's variance that the variable explains
+    effect       what taking the unit alone away (error-preserving, to zero) costs the
+                 log-probability of the variable, less the mean of what it costs the others
+    efficiency   the effect for each unit of length taken away: over the root of the unit's energy
+    tuning       the share of the unit's variance that the variable explains
+
+On the selection trials of a real session all three isolate a variable; only sets chosen by
+efficiency leave enough energy among the other units for matched random sets at every dose (a few
+units hold most of it), so that is the default.
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ from glassbox.interventions.measure import say
 from glassbox.interventions.runs import Run, capped
 from glassbox.tables import read_rows
 from glassbox.tensors.splits import SELECTION
+
+LEAST_ENERGY = 1e-12  # a unit that was silent on the selection trials is not divided by zero
 
 
 @dataclass(frozen=True)
@@ -120,8 +127,10 @@ def rank_units(
         kept = run.alive[units]
         score = candidates.effect_size[task][kept]
         units = units[kept]
-        if ranking == "effect":
+        if ranking in ("effect", "efficiency"):
             score = net_effect(drop, task)[place[units]]
+        if ranking == "efficiency":
+            score = score / np.sqrt(np.maximum(run.energy[units], LEAST_ENERGY))
         target[task] = units[np.argsort(-score, kind="stable")]
     return Ranked(
         target,
