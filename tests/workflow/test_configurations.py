@@ -28,7 +28,7 @@ def test_the_default_configuration_makes_fifteen_cohorts_and_three_with_mice_hel
     for rule in ("train_decoder", "train_dictionary", "measure_units"):
         assert count[rule] == 15 + 3
     assert count["ablate_units"] == 15
-    for rule in ("relabel_mice", "score_ground_truth", "assemble_tables"):
+    for rule in ("relabel_mice", "score_ground_truth", "ablate_genotype", "assemble_tables"):
         assert count[rule] == 1
     for figure in ("decoding", "insertion", "units", "ablation"):
         assert count[f"draw_{figure}"] == 1

@@ -64,4 +64,4 @@ def test_a_killed_run_unlocked_and_run_again_gives_the_same_bytes(tiny_copy, orp
     tiny_copy.made(target, *CONFIG)
     psutil.wait_procs([script], timeout=LONGEST_WAIT_S)
     assert bytes_of(folder) == before
-    assert not tiny_copy.jobs(*CONFIG, target)
+    assert not tiny_copy.jobs(target, *CONFIG)

@@ -87,12 +87,6 @@ def test_an_option_reruns_its_stage_and_what_follows(tiny_copy, section, old, ne
     assert rules_of(tiny_copy.jobs(*CONFIG)) == rules
 
 
-def test_a_deleted_decoder_is_made_again_with_what_follows_its_cohort(tiny_copy):
-    (tiny_copy.results / "decoders" / "mouse-M01" / "seed0-fold0.safetensors").unlink()
-    jobs = tiny_copy.jobs(*CONFIG)
-    assert {job for job in jobs if job.startswith("train_decoder")} == {"train_decoder:mouse-M01"}
-
-
 def test_the_report_carries_every_figure_with_its_caption(tiny_copy):
     tiny_copy.made(*CONFIG, "--report", "report.html")
     report = (tiny_copy.root / "report.html").read_text()

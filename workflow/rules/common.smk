@@ -88,6 +88,7 @@ RUNS = expand(
 DECODED = sorted({session for cohort in COHORTS.values() for session in cohort.sessions})
 HELD_OUT = [name for name, cohort in COHORTS.items() if cohort.level == "heldout"]
 ABLATED = [name for name in COHORTS if name not in HELD_OUT]
+ABLATIONS = [*ABLATED, *["all-without" for _ in HELD_OUT[:1]]]  # the last: genotype, over mice
 SCORED = ABLATED if SIMULATED else []  # against the simulator's truth
 RELABELLED = [name for name in COHORTS if name == "all"]  # exists where there are two Cre lines
 GROUND_TRUTH = [
@@ -130,10 +131,13 @@ def cohort_manifests(wildcards):
     return expand("results/tensors/{session}.json", session=cohort_of(wildcards).sessions)
 
 
-def cohort_memory(wildcards):
+def memory_of(sessions):
     """MB: the imports, and the sessions' dF/F twice."""
-    values = sum(VALUES[session] for session in cohort_of(wildcards).sessions)
-    return 2000 + 8 * values // 1_000_000
+    return 2000 + 8 * sum(VALUES[session] for session in sessions) // 1_000_000
+
+
+def cohort_memory(wildcards):
+    return memory_of(cohort_of(wildcards).sessions)
 
 
 def cohort_minutes(wildcards):

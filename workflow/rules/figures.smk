@@ -24,7 +24,7 @@ rule assemble_tables:
         tuning=expand("results/units/{cohort}/{hook}/tuning.csv", cohort=COHORTS, hook=HOOK),
         ablation=rules.interventions.input,
         confusion=expand(
-            "results/interventions/{cohort}/{hook}/confusion.csv", cohort=ABLATED, hook=HOOK
+            "results/interventions/{cohort}/{hook}/confusion.csv", cohort=ABLATIONS, hook=HOOK
         ),
         ground_truth=GROUND_TRUTH,
         excluded=EXCLUDED,

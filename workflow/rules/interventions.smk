@@ -1,6 +1,7 @@
 # 6 · interventions
 # needs   the decoder, the dictionary, the units and the tensors of a cohort; test trials only
-# makes   results/interventions/{cohort}/{hook}/   ablations, their matched controls, confusions
+# makes   results/interventions/{cohort}/{hook}/      ablations, their matched controls, confusions
+#         results/interventions/all-without/{hook}/   the same for genotype, over held-out mice
 
 
 rule ablate_units:
@@ -37,6 +38,43 @@ rule ablate_units:
         " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 
+rule ablate_genotype:
+    input:
+        decoders=expand(rules.train_decoder.output, cohort=HELD_OUT),
+        dictionaries=expand(rules.train_dictionary.output, cohort=HELD_OUT, allow_missing=True),
+        units=expand("results/units/{cohort}/{hook}/units.csv", cohort=HELD_OUT, allow_missing=True),
+        tensors=expand("results/tensors/{session}.zarr", session=DECODED),
+        manifests=expand("results/tensors/{session}.json", session=DECODED),
+    output:
+        ablation="results/interventions/all-without/{hook}/ablation.csv",
+        confusion="results/interventions/all-without/{hook}/confusion.csv",
+        controls="results/interventions/all-without/{hook}/controls.csv",
+    log:
+        "results/logs/ablate_genotype-{hook}.log",
+    benchmark:
+        "results/benchmarks/ablate_genotype-{hook}.tsv"
+    conda:
+        "../../envs/interventions.yaml"
+    threads: config["threads"]["interventions"]
+    resources:
+        mem_mb=memory_of(DECODED),
+        runtime=240,
+        gpu=decoder_device(),
+    params:
+        code=code_of("ablate_genotype"),
+        options=as_json(config["interventions"]),
+        decoders=expand("results/decoders/{cohort}", cohort=HELD_OUT),
+        dictionaries=expand(
+            "results/dictionaries/{cohort}/{hook}", cohort=HELD_OUT, allow_missing=True
+        ),
+        threads=config["threads"]["interventions"],
+    shell:
+        'python "$SCRIPTS/ablate_genotype.py" --decoders {params.decoders:q}'
+        " --dictionaries {params.dictionaries:q} --units {input.units:q} --tensors {input.tensors:q}"
+        " --out results/interventions/all-without/{wildcards.hook}"
+        " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
+
+
 rule interventions:
     input:
-        expand("results/interventions/{cohort}/{hook}/ablation.csv", cohort=ABLATED, hook=HOOK),
+        expand("results/interventions/{cohort}/{hook}/ablation.csv", cohort=ABLATIONS, hook=HOOK),
