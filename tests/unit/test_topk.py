@@ -138,7 +138,7 @@ def test_auxk_is_idle_where_no_unit_is_dead():
     dictionary, x = made()
     loss = dictionary.loss(x, torch.zeros(12, dtype=torch.bool))
     assert float(loss.auxiliary) == 0
-    assert float(loss.total) == float(loss.reconstruction)
+    assert torch.equal(loss.total, loss.reconstruction)
 
 
 def test_the_gradient_left_after_projection_is_orthogonal_to_each_row():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,25 +79,33 @@ class HookTrials:
 
 
 def open_sessions(
-    decoder: FittedDecoder, tensors: Sequence[str | Path]
+    decoder: FittedDecoder,
+    tensors: Sequence[str | Path],
+    known: Mapping[str, DecodedSession] | None = None,
 ) -> tuple[DecodedSession, ...]:
     """The sessions of a decoder in its order, read from their tensors.
+
+    Args:
+        decoder: whose sessions are wanted.
+        tensors: stores, in any order; others may be among them.
+        known: sessions by name that a decoder of equal options and classes has opened already.
 
     Raises:
         UserError: a session of the decoder has no tensor here, or another one than in training.
     """
-    opened = {}
-    for path in tensors:
-        tensor = open_session(path)
-        opened[tensor.session] = tensor
+    stores = {Path(path).name: path for path in tensors}
+    known = known or {}
     sessions = []
     for about in decoder.sessions.values():
-        tensor = opened.get(about.session)
-        if tensor is None:
+        if about.session in known:
+            sessions.append(replace(known[about.session], held_out=about.held_out))
+            continue
+        if about.store not in stores:
             raise UserError(
                 f"--tensors: the decoder was trained on session {about.session}; found no tensor "
-                f"of it among {len(opened)}. Name its .zarr too."
+                f"of it, {about.store}, among {len(stores)}. Name it too."
             )
+        tensor = open_session(stores[about.store])
         data = read_session(tensor, decoder.options, decoder.tasks)
         block = tensor.trials(decoder.stimulus).block[data.trial]
         sessions.append(DecodedSession(data, block, about.held_out))

@@ -17,7 +17,7 @@ import numpy as np
 
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.randomness import numpy_generator, seed_of
-from glassbox.dictionaries.activations import open_sessions
+from glassbox.dictionaries.activations import DecodedSession, open_sessions
 from glassbox.errors import UserError
 from glassbox.interventions.ablation import ABLATIONS, INTERVENTIONS
 from glassbox.interventions.effects import effects_of
@@ -113,11 +113,12 @@ def ablate_genotype(
     seeds = sorted(set.intersection(*({seed for seed, _ in f.runs} for f in facts)))
     progress = Progress(len(seeds) * (len(facts) + len(INTERVENTIONS) * 2), "ablate_genotype")
     tables: dict[str, list[Row]] = {"ablation": [], "confusion": [], "controls": []}
+    library = _Library()
     for seed in seeds:
         opened, fold_of, candidates = [], [], []
         for place, fact in enumerate(facts):
             decoder = FittedDecoder.load(decoder_folders[place], *fact.runs[0])
-            sessions = open_sessions(decoder, _of_decoder(decoder, tensors))
+            sessions = library.sessions(decoder, tensors)
             tasks = tuple(decoder.tasks)
             units = read_candidates(_units_csv(units_folders[place]), tasks)
             for fold in sorted(f for s, f in fact.runs if s == seed):
@@ -147,9 +148,22 @@ def _units_csv(path: str | Path) -> Path:
     return path if path.suffix == ".csv" else path / "units.csv"
 
 
-def _of_decoder(decoder: FittedDecoder, tensors: Sequence[str | Path]) -> list[Path]:
-    stores = {session.store for session in decoder.sessions.values()}
-    return [Path(path) for path in tensors if Path(path).name in stores]
+class _Library:
+    """Sessions that were read for one decoder and serve the next of equal options and classes."""
+
+    def __init__(self) -> None:
+        self.key: Any = None
+        self.known: dict[str, DecodedSession] = {}
+
+    def sessions(
+        self, decoder: FittedDecoder, tensors: Sequence[str | Path]
+    ) -> tuple[DecodedSession, ...]:
+        classes = {task: values.tolist() for task, values in decoder.tasks.items()}
+        if self.key != (decoder.options, classes):
+            self.key, self.known = (decoder.options, classes), {}
+        found = open_sessions(decoder, tensors, self.known)
+        self.known |= {s.data.session: s for s in found}
+        return found
 
 
 def rank_with_genotype(

@@ -134,9 +134,8 @@ class HeldOutFold:
             weights: (dim, lines); offset: (lines,).
             sets: units of each set, (sets, size).
         """
-        base = _means(
-            self.base(self.held_out, intervention), self.held_out.mouse, len(self.held_out_mice)
-        )
+        mice = self.held_out
+        base = _means(self.base(mice, intervention), mice.mouse, mice.n_mice)
         put = self.mean if ablation == "mean" else 0.0
         change = put - mice.mean_activation()
         share = change[:, :, None] * (self._rows() @ weights)  # (mice, width, lines)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
+from math import factorial, prod
 
 import numpy as np
 
@@ -155,11 +156,9 @@ def relabelings(
     """
     lines, folds = np.asarray(lines), np.asarray(folds)
     members = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
-    ways = [list(_arrangements(lines[m])) for m in members]
-    total = 1
-    for way in ways:
-        total *= len(way)
+    total = prod(_n_arrangements(lines[m]) for m in members)
     if total <= most + 1:
+        ways = [list(_arrangements(lines[m])) for m in members]
         made = np.empty((total, len(lines)), dtype=np.int64)
         for row, chosen in enumerate(product(*ways)):
             for places, arranged in zip(members, chosen, strict=True):
@@ -170,6 +169,12 @@ def relabelings(
     for places in members:
         made[1:, places] = rng.permuted(made[1:, places], axis=1)
     return made
+
+
+def _n_arrangements(labels: np.ndarray) -> int:
+    """How many distinct orders some labels have."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return factorial(len(labels)) // prod(factorial(int(count)) for count in counts)
 
 
 def _arrangements(labels: np.ndarray) -> Iterator[np.ndarray]:

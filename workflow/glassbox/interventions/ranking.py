@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
+from glassbox.dictionaries.splice import scored
 from glassbox.errors import UserError
-from glassbox.interventions.measure import say
+from glassbox.interventions.ablation import logits_of_sets
 from glassbox.interventions.runs import Run, capped
 from glassbox.tables import read_rows
 from glassbox.tensors.splits import SELECTION
@@ -85,26 +86,32 @@ def net_effect(drop: dict[str, np.ndarray], variable: str) -> np.ndarray:
 
 
 def single_unit_drops(
-    run: Run, units: np.ndarray, labels_rng: np.random.Generator | None, most_trials: int, seed: int
-) -> dict[str, np.ndarray]:
+    run: Run, units: np.ndarray, rng: np.random.Generator, most_trials: int, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Mean drop of log-probability by task when each unit alone is taken away, (units,).
 
-    Over selection trials of the body's sessions. With a generator, labels are shuffled over trials
-    first.
+    Over selection trials of the body's sessions: once of the true labels, once of labels shuffled
+    over trials.
     """
     trials = run.trials.in_part(SELECTION)
     trials = capped(trials, most_trials, seed, run.seed, run.fold, "selection")
-    labels = trials.labels
-    if labels_rng is not None:
-        labels = {task: labels_rng.permutation(label) for task, label in labels.items()}
+    shuffled = {task: rng.permutation(label) for task, label in trials.labels.items()}
     clean = run.clean_pass(trials)
-    none = np.zeros((1, 0), dtype=np.int64)
-    before = say(clean, run.suffix, labels, none, "error_preserving", "zero")
-    after = say(clean, run.suffix, labels, units[:, None], "error_preserving", "zero")
-    return {
-        task: np.nanmean(before.log_probability[task] - after.log_probability[task], axis=0)
-        for task in run.tasks
-    }
+    before = run.suffix(trials.latents.unsqueeze(2))
+    sums = [{task: np.zeros(len(units)) for task in run.tasks} for _ in range(2)]
+    known = {task: max(int((trials.labels[task] >= 0).sum()), 1) for task in run.tasks}
+    blocks = logits_of_sets(clean, run.suffix, units[:, None], "error_preserving", "zero")
+    for places, of_units, after in blocks:
+        for of_labels, labels in zip(sums, (trials.labels, shuffled), strict=True):
+            for task in run.tasks:
+                label = labels[task][places]
+                had = scored(before[task][places], label)[1]
+                has = scored(after[task], label)[1]
+                of_labels[task][of_units] += np.nansum(had - has, axis=0, dtype=np.float64)
+    true, dealt = (
+        {task: total / known[task] for task, total in of_labels.items()} for of_labels in sums
+    )
+    return true, dealt
 
 
 def rank_units(
@@ -117,8 +124,7 @@ def rank_units(
 ) -> Ranked:
     """Put the candidates of every task in order, and the units of the two ranked controls."""
     alive = np.flatnonzero(run.alive)
-    drop = single_unit_drops(run, alive, None, most_trials, seed)
-    shuffled = single_unit_drops(run, alive, rng, most_trials, seed)
+    drop, shuffled = single_unit_drops(run, alive, rng, most_trials, seed)
     place = np.full(len(run.density), -1)
     place[alive] = np.arange(len(alive))
     target = {}
