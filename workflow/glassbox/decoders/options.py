@@ -31,7 +31,7 @@ class DecoderOptions:
     # the model
     patch_s: float = 0.5  # one token per cell and patch
     dim: int = 64
-    value_dim: int = 32  # filters over a patch, and length of the unit value vectors
+    value_dim: int = 64  # filters over a patch, and length of the unit value vectors
     latents: int = 16
     heads: int = 4
     depth: int = 1  # processor blocks
@@ -39,13 +39,13 @@ class DecoderOptions:
     # training
     epochs: int = 60
     batch_trials: int = 32
-    batches_per_step: int = 1  # batches, each of one session, whose gradients make one step
+    batches_per_step: int = 2  # batches, each of one session, whose gradients make one step
     learning_rate: float = 2e-3  # top of the one-cycle schedule
     warm_up: float = 0.3  # share of the steps in which the learning rate rises
     weight_decay: float = 0.05  # of everything but the unit value vectors
     dropout: float = 0.3
-    min_cells: int = 50  # a random number of cells from this to all is kept in each batch
-    label_smoothing: float = 0.1
+    min_cells: int = 20  # a random number of cells from this to all is kept in each batch
+    label_smoothing: float = 0.05
     patience: int = 20  # epochs without a better selection block after which training ends
     unit_epochs: int = 30  # of the unit vectors of a held-out session, body frozen
     # the machine
