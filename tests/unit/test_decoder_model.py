@@ -111,10 +111,12 @@ def test_the_folded_readout_equals_attention_written_out():
 def test_the_vectors_of_a_session_and_the_body_do_not_depend_on_the_other_sessions():
     classes = {task: len(values) for task, values in CLASSES.items()}
     one = IdentityKeyedDecoder(OPTIONS, {"a": CELLS}, classes)
-    two = IdentityKeyedDecoder(OPTIONS, {"b": 4, "a": CELLS}, classes)
+    two = IdentityKeyedDecoder(OPTIONS, {"b": CELLS, "a": CELLS}, classes)
     one.draw(3), two.draw(3)
     assert torch.equal(one.cells_of("a").key, two.cells_of("a").key)
     assert torch.equal(one.cells_of("a").value, two.cells_of("a").value)
+    assert not torch.equal(two.cells_of("a").key, two.cells_of("b").key)
+    assert not torch.equal(two.cells_of("a").value, two.cells_of("b").value)
     bodies = [dict(model.named_parameters()) for model in (one, two)]
     assert all(torch.equal(bodies[0][name], bodies[1][name]) for name in one.body_parameters())
 
