@@ -124,6 +124,19 @@ def test_ablation_is_its_formula(clean, intervention, ablation):
         torch.testing.assert_close(after[:, :, place], expected, rtol=0, atol=1e-5)
 
 
+def test_without_ablation_the_decoder_reads_the_latents_or_their_reconstruction(
+    decoder, clean, labels
+):
+    for intervention, latents in (
+        ("error_preserving", clean.latents),
+        ("spliced", clean.reconstruction()),
+    ):
+        said = say(clean, Suffix(decoder), labels, NOTHING, intervention, "zero")
+        for task, logits in decoder.readout(latents).items():
+            expected = scored(logits, labels[task])[1]
+            np.testing.assert_allclose(said.log_probability[task][:, 0], expected, atol=2e-5)
+
+
 def test_half_the_strength_is_half_the_change(clean):
     mask = as_mask(np.array([[0, 5, 9, 20, 30]]), clean.dictionary.width)
     whole = ablated(clean, clean.latents, mask, "mean") - clean.latents.unsqueeze(2)

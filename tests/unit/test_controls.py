@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
-from glassbox.interventions.controls import TOLERANCE, is_matched, matched_sets
+from glassbox.interventions.controls import TOLERANCE, _wandering_chains, is_matched, matched_sets
 
 
 def population(n=300, seed=0):
@@ -67,6 +69,23 @@ def test_chains_reach_the_matched_sets_evenly():
     expected = 2000 * 10 / 50
     assert len(sets) == 2000
     assert np.abs(counts - expected).max() < 6 * np.sqrt(expected)
+
+
+def test_chains_take_every_matched_set_about_equally_often():
+    rng = np.random.default_rng(0)
+    energy = np.array([1.0, 1.02, 0.98, 1.01, 0.99, 1.0, 3.0, 0.2, 5.0, 0.5])
+    density = np.full(10, 0.1)
+    drawn = np.sort(_wandering_chains(energy, density, 3, (3.0, 0.1), 4000, rng), axis=1)
+    found, counts = np.unique(drawn, axis=0, return_counts=True)
+    expected = [
+        units
+        for units in combinations(range(10), 3)
+        if abs(energy[list(units)].sum() / 3.0 - 1) <= TOLERANCE
+    ]
+    assert len(drawn) > 3900
+    assert found.tolist() == [list(units) for units in expected]
+    even = len(drawn) / len(expected)
+    assert np.abs(counts - even).max() < 5 * np.sqrt(even)
 
 
 def test_the_same_seed_gives_the_same_sets():

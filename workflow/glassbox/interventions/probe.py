@@ -106,9 +106,8 @@ def _solve(
     values, vectors = np.linalg.eigh(scatter)
     scale = max(np.trace(scatter) / len(scatter), np.finfo(float).tiny)
     ridge = np.array(PENALTIES)[:, None] * scale + np.maximum(values, 0)
-    # The mean label is taken off: labels − mean(labels) = (I − 1/n) labels, a part of the map.
+    # Centred features sum to 0 over mice, so the mean of the labels drops out by itself.
     inward = vectors.T @ (mean - centre).T / n
-    inward = inward - inward.mean(1, keepdims=True)
     directions = np.einsum("fe,pe,et->pft", vectors, 1 / ridge, inward)
     return np.einsum("mf,pft->pmt", read - centre, directions) + 1 / n, directions
 
