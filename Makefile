@@ -6,7 +6,6 @@
 PYTHON ?= python3.11
 CORES ?= 2
 VENV := .venv
-PEER_VENV := .venv-allensdk
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
@@ -16,10 +15,10 @@ export PYTHONNOUSERSITE := 1
 demo: $(VENV)/.ready
 	snakemake --cores $(CORES)
 
-test: lint $(PEER_VENV)/.ready
+test: lint env-allensdk
 	pytest -n $(CORES) --dist loadgroup -m "not slow and not conda and not slurm"
 
-test-all: lint $(PEER_VENV)/.ready
+test-all: lint env-allensdk
 	pytest -n $(CORES) --dist loadgroup
 
 lint: $(VENV)/.ready
@@ -43,7 +42,9 @@ rulegraph: $(VENV)/.ready
 
 env: $(VENV)/.ready
 
-env-allensdk: $(PEER_VENV)/.ready
+# allensdk needs a numpy that nothing else here can live with. Built once, by the peer tests' script.
+env-allensdk: $(VENV)/.ready
+	sh tests/peers/make_env.sh allensdk
 
 # torch stands first and alone: where only PyPI is at hand it comes from there, and a pip that is
 # configured for a mirror or a CPU index takes it from that.
@@ -54,12 +55,6 @@ $(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt envs/constraints
 	mkdir -p $(VENV)/lint
 	touch $@
 
-# allensdk needs a numpy that nothing else here can live with.
-$(PEER_VENV)/.ready: envs/requirements-allensdk.txt
-	$(PYTHON) -m venv $(PEER_VENV)
-	$(PEER_VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r envs/requirements-allensdk.txt
-	touch $@
-
 clean:
-	rm -rf $(VENV) $(PEER_VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* .pytest_cache .ruff_cache
 	find workflow tests -name __pycache__ -type d -prune -exec rm -rf {} +

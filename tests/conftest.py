@@ -7,9 +7,18 @@ from pathlib import Path
 
 import pytest
 
+WORKFLOW = Path(__file__).parent / "workflow"
+
 # One test process already uses a core; libraries that start more threads only wait for each other.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+
+def pytest_collection_modifyitems(items):
+    """With several workers each takes whole files, and one all that share the workflow's run."""
+    for item in items:
+        shared = WORKFLOW if WORKFLOW in item.path.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(shared.name))
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,7 @@ def house(tmp_path):
 
 
 def hash_of(house: Path) -> str:
-    for cached in (code._tree, code._meaning, code._imports):
-        cached.cache_clear()
+    code._read.cache_clear()
     return code.code_of_script(house / "script.py", house)
 
 

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from workflow_files import Checkout, fresh_checkout
-
-
-def pytest_collection_modifyitems(items):
-    """Of several workers one has all tests of the workflow, so that the tiny run is made once."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("workflow"))
 
 
 @pytest.fixture

@@ -66,3 +66,28 @@ def test_a_run_makes_everything_but_the_refused_session_and_says_so_at_its_end(
         assert (checkout.results / "figures" / f"{figure}.pdf").stat().st_size > 0
     with (checkout.results / "tables" / "decoding.csv").open() as file:
         assert {row["cohort"] for row in csv.DictReader(file)} == {COHORT}
+
+
+def mean_accuracy(checkout: Checkout, table: str, **wanted: str) -> float:
+    """Mean over the seeds of the real mouse's cohort."""
+    wanted |= {"cohort": COHORT, "metric": "accuracy"}
+    with (checkout.results / "tables" / f"{table}.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if wanted.items() <= row.items()]
+    assert len(rows) == 3, rows
+    return sum(float(row["value"]) for row in rows) / len(rows)
+
+
+@pytest.mark.slow
+def test_the_local_configuration_reaches_the_numbers_of_the_session_with_gratings(
+    checkout, real_nwb_dir
+):
+    """Three seeds, five folds, everything chosen on selection blocks."""
+    checkout.snakemake("--configfile", "config/local.yaml", "--config", f"nwb_dir={real_nwb_dir}")
+    for task, least in (("direction", 0.94), ("temporal_frequency", 0.62)):
+        decoder = {"model": "identity_keyed", "part": "test", "fold": "pooled"}
+        assert mean_accuracy(checkout, "decoding", task=task, **decoder) >= least
+        clean, spliced = (
+            mean_accuracy(checkout, "insertion", task=task, session="pooled", condition=condition)
+            for condition in ("clean", "spliced")
+        )
+        assert abs(clean - spliced) <= 0.02

@@ -10,73 +10,71 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 LIBRARY = "glassbox"
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_of_script(script: Path, house: Path) -> str:
     """The hash of a script and its import closure inside `house / "glassbox"`, 16 digits."""
-    digest = hashlib.sha256(_meaning(script).encode())
+    digest = hashlib.sha256(_read(script, "", house).meaning.encode())
     for module in sorted(closure(script, house)):
-        digest.update(f"\0{module}\0{_meaning(_file_of(module, house))}".encode())
+        meaning = _read(_file_of(module, house), module, house).meaning
+        digest.update(f"\0{module}\0{meaning}".encode())
     return digest.hexdigest()[:16]
 
 
 def closure(script: Path, house: Path) -> frozenset[str]:
     """The names of all modules of the library that the script imports, however indirectly."""
     found: set[str] = set()
-    waiting = list(_imports(script, "", house))
+    waiting = list(_read(script, "", house).imports)
     while waiting:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            waiting += _imports(_file_of(module, house), module, house)
+            waiting += imports_of(module, house)
     return frozenset(found)
 
 
-@cache
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+def imports_of(module: str, house: Path) -> frozenset[str]:
+    """The modules of the library that one module names in its import statements.
 
-
-@cache
-def _meaning(file: Path) -> str:
-    """The syntax tree as text, without docstrings and positions."""
-    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(
-            node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-        ) and ast.get_docstring(node, clean=False):
-            node.body = body[1:]
-    return ast.dump(tree)
-
-
-@cache
-def _imports(file: Path, module: str, house: Path) -> frozenset[str]:
-    """The modules of the library that one file names in its import statements.
-
-    The packages that a module lies in are imported with it, so they count too.
+    The packages that an imported module lies in are imported with it, so they count too.
     """
+    return _read(_file_of(module, house), module, house).imports
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file's syntax tree as text, without docstrings and positions, and what it imports."""
+
+    meaning: str
+    imports: frozenset[str]
+
+
+@cache
+def _read(file: Path, module: str, house: Path) -> _Source:
+    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
     names: set[str] = set()
-    for node in ast.walk(_tree(file)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = _base_of(node, file, module)
             names.add(base)
             names.update(f"{base}.{alias.name}" for alias in node.names)
-    inside = {name for name in names if name.split(".")[0] == LIBRARY}
+        elif isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node, clean=False):
+            del node.body[0]
     modules: set[str] = set()
-    for name in inside:
+    for name in names:
         parts = name.split(".")
-        for depth in range(1, len(parts) + 1):
-            parent = ".".join(parts[:depth])
-            if _file_of(parent, house).exists():
-                modules.add(parent)
-    return frozenset(modules)
+        if parts[0] == LIBRARY:
+            packages = (".".join(parts[: depth + 1]) for depth in range(len(parts)))
+            modules.update(part for part in packages if _file_of(part, house).exists())
+    return _Source(ast.dump(tree), frozenset(modules))
 
 
 def _base_of(node: ast.ImportFrom, file: Path, module: str) -> str:
