@@ -44,7 +44,7 @@ class DecoderOptions:
     warm_up: float = 0.3  # share of the steps in which the learning rate rises
     weight_decay: float = 0.05  # of everything but the unit value vectors
     dropout: float = 0.3
-    min_cells: int = 20  # a random number of cells from this to all is kept in each batch
+    min_cells: int = 50  # a random number of cells from this to all is kept in each batch
     label_smoothing: float = 0.05
     patience: int = 20  # epochs without a better selection block after which training ends
     unit_epochs: int = 30  # of the unit vectors of a held-out session, body frozen
