@@ -29,7 +29,7 @@ from glassbox.decoders.randomness import torch_generator
 
 EMBEDDING_STD = 0.02  # of patch embeddings and task queries at the start
 # Latents must differ from the start, or all attend alike: on selection blocks of a real session the
-# log probability of temporal frequency is −0.85 with 1 and −0.88 with 0.02 (temporal frequency is right in 64% and 63%).
+# log probability of temporal frequency is −0.85 with 1 and −0.88 with 0.02.
 LATENT_STD = 1.0
 FILTER_NOISE = 0.02  # of the patch filters around the mean over the patch at the start
 
