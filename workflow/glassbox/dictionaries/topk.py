@@ -172,10 +172,11 @@ class TopKDictionary(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Write the weights as safetensors; k stands in the metadata."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         tensors = {name: value.detach().contiguous() for name, value in self.state_dict().items()}
-        save_file(tensors, str(path), metadata={"k": str(self.k)})
+        # `save_file` would make a file that only its owner can read, whatever the umask.
+        Path(path).write_bytes(save(tensors, metadata={"k": str(self.k)}))
 
     @classmethod
     def load(cls, path: str | Path) -> TopKDictionary:
