@@ -63,10 +63,7 @@ def bootstrap_interval(
     rng = np.random.default_rng(seed)
     if clusters is None:
         means = np.array(
-            [
-                values[rng.integers(values.size, size=values.size)].mean()
-                for _ in range(n_resamples)
-            ]
+            [values[rng.integers(values.size, size=values.size)].mean() for _ in range(n_resamples)]
         )
     else:
         clusters = np.asarray(clusters)[keep]
