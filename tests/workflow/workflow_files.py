@@ -47,7 +47,8 @@ class Checkout:
     def made(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess:
         """Run Snakemake and demand that it succeeds."""
         run = self.snakemake(*arguments, **variables)
-        assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-8000:]
+        said = run.stdout[-4000:] + run.stderr[-8000:]
+        assert run.returncode == 0, f"status {run.returncode}: {said}"
         return run
 
     def jobs(self, *arguments: str | Path) -> Counter[str]:
