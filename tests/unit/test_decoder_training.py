@@ -80,7 +80,7 @@ def test_selection_trials_never_set_the_scaling(tmp_path):
 
 
 def test_selection_labels_choose_the_epoch(tmp_path):
-    options = replace(OPTIONS, epochs=8)
+    options = replace(OPTIONS, epochs=30, patience=30)
     data = tiny_cohort()
     clean = weights(train(tmp_path, data, options))
     changed = weights(train(tmp_path, poisoned(data, SELECTION, labels=True), options))
