@@ -53,7 +53,7 @@ class Checkout:
 
     def jobs(self, *arguments: str | Path) -> Counter[str]:
         """The jobs of a dry run but for target rules, as `rule` or `rule:wildcard,wildcard`."""
-        run = self.made("--dry-run", "--quiet", "reason", *arguments)
+        run = self.made("--dry-run", *arguments, "--quiet", "reason")
         return jobs_of(run.stdout + run.stderr)
 
     def edit(self, path: str, old: str, new: str) -> None:
