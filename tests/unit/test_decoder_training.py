@@ -215,3 +215,13 @@ def test_windows_of_another_shape_or_session_are_refused(tmp_path):
         decoder.latents("a", np.zeros((1, 5, 8), np.float32))
     with pytest.raises(UserError, match="no such decoder"):
         FittedDecoder.load(tmp_path / "run0", 0, 3)
+
+
+def test_the_rate_of_the_unit_vectors_is_theirs_alone_and_fits_held_out_mice(tmp_path):
+    data, still = tiny_cohort(("a",), ("c",)), replace(OPTIONS, unit_learning_rate=1e-12)
+    found = weights(train(tmp_path, data, still))
+    drawn = new_model(OPTIONS, data, torch.device("cpu"))
+    drawn.draw(0)
+    for name, start in drawn.named_parameters():
+        moved = not torch.allclose(found[name], start, atol=1e-6)
+        assert moved != name.startswith("sessions."), name

@@ -24,6 +24,7 @@ from glassbox.decoders.schedule import one_cycle
 from glassbox.errors import UserError
 from glassbox.tensors.splits import SELECTION, TRAIN
 
+SECOND_MOMENTUM = 0.999
 ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
 Report = Callable[[int, str], None]  # epochs done, and how it goes
 
@@ -67,16 +68,8 @@ class _State:
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], options: DecoderOptions):
         self.parameters = parameters
-        # Decay would pull the value vectors, which scale what is said, towards silence.
-        plain = [p for name, p in parameters.items() if not _is_value_vector(name)]
-        values = [p for name, p in parameters.items() if _is_value_vector(name)]
-        groups = [
-            {"params": plain, "weight_decay": options.weight_decay},
-            {"params": values, "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(
-            [group for group in groups if group["params"]], lr=options.learning_rate, fused=True
-        )
+        self.optimizer = torch.optim.AdamW(_groups(parameters, options), fused=True)
+        self.highest_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.best = {name: p.detach().clone() for name, p in parameters.items()}
         self.epoch, self.best_epoch, self.best_score = 0, -1, -math.inf
         self.curve: list[dict[str, Any]] = []
@@ -207,8 +200,8 @@ def _train_epoch(
     for i, batches in enumerate(steps):
         share = (state.epoch + i / len(steps)) / run.epochs
         rate, momentum = one_cycle(share, options.warm_up)
-        for group in state.optimizer.param_groups:
-            group["lr"], group["betas"] = options.learning_rate * rate, (momentum, 0.999)
+        for group, highest in zip(state.optimizer.param_groups, state.highest_rates, strict=True):
+            group["lr"], group["betas"] = highest * rate, (momentum, SECOND_MOMENTUM)
         loss = _loss_of_step(model, batches, options, data, noise)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -296,5 +289,23 @@ def _how_it_goes(loss: float, results: Mapping[str, tuple[float, float]]) -> str
     return f"loss {loss:.3f} · selection {', '.join(accuracies)}"
 
 
-def _is_value_vector(name: str) -> bool:
-    return name.startswith("sessions.") and name.endswith(".value")
+def _groups(
+    parameters: Mapping[str, nn.Parameter], options: DecoderOptions
+) -> list[dict[str, Any]]:
+    """Body, unit key vectors and unit value vectors, with the learning rate and decay of each.
+
+    Decay would pull the value vectors, which scale what is said, towards silence.
+    """
+    groups: dict[str, list[nn.Parameter]] = {"body": [], "key": [], "value": []}
+    for name, parameter in parameters.items():
+        own = name.startswith("sessions.")
+        groups[name.rsplit(".", 1)[1] if own else "body"].append(parameter)
+    return [
+        {
+            "params": members,
+            "lr": options.learning_rate if kind == "body" else options.unit_learning_rate,
+            "weight_decay": 0.0 if kind == "value" else options.weight_decay,
+        }
+        for kind, members in groups.items()
+        if members
+    ]

@@ -41,6 +41,7 @@ class DecoderOptions:
     batch_trials: int = 32
     batches_per_step: int = 2  # batches, each of one session, whose gradients make one step
     learning_rate: float = 2e-3  # top of the one-cycle schedule
+    unit_learning_rate: float = 1e-2  # the same of the unit vectors
     warm_up: float = 0.3  # share of the steps in which the learning rate rises
     weight_decay: float = 0.05  # of everything but the unit value vectors
     dropout: float = 0.3
@@ -97,7 +98,8 @@ class DecoderOptions:
                 )
         positive = (
             "window_length_s samples_per_s patch_s dim value_dim latents heads feedforward epochs "
-            "batch_trials batches_per_step learning_rate min_cells patience unit_epochs"
+            "batch_trials batches_per_step learning_rate unit_learning_rate min_cells patience "
+            "unit_epochs"
         )
         for name in positive.split():
             if not getattr(self, name) > 0:
