@@ -48,7 +48,7 @@ def test_no_script_loads_a_module_that_its_closure_lacks(tiny_run):
     [
         ("figures/decoding.py", {"draw_decoding"}),
         ("figures/assemble.py", TABLES_AND_FIGURES),
-        ("interventions/controls.py", {"ablate_units", *TABLES_AND_FIGURES}),
+        ("interventions/controls.py", ABLATIONS | TABLES_AND_FIGURES),
         ("units/relabelling.py", {"relabel_mice", *TABLES_AND_FIGURES}),
         ("units/measure.py", UNITS | ABLATIONS | TABLES_AND_FIGURES),
         ("decoders/reference.py", {"fit_reference", *TABLES_AND_FIGURES}),
