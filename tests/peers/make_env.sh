@@ -1,9 +1,9 @@
 #!/bin/sh
 # Build the environment of a peer library, once: tests/peers/make_env.sh allensdk
 # makes .venv-allensdk from envs/requirements-allensdk.txt. A later call does nothing until that
-# file changes. PYTHON names the interpreter to build with, 3.11 for allensdk.
+# file changes. PYTHON names the interpreter to build with, 3.11 for both peers.
 set -eu
-peer=${1:?which peer library? There is: allensdk}
+peer=${1:?which peer library? There are: allensdk, torch_brain}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 wanted="$root/envs/requirements-$peer.txt"
 folder="$root/.venv-$peer"
@@ -18,5 +18,11 @@ python=${PYTHON:-$root/.venv/bin/python}
 [ -x "$python" ] || python=python3.11
 rm -rf "$folder"
 "$python" -m venv "$folder"
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted"
+pip() {
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+}
+# torch first and alone, from wherever pip is told to look for it: nothing else pulls another one.
+torch=$(grep '^torch==' "$wanted" || true)
+[ -z "$torch" ] || pip "$torch"
+pip -r "$wanted"
 cp "$wanted" "$folder/built-from.txt" # last: an interrupted build is not taken for a whole one
