@@ -21,7 +21,7 @@ from glassbox.tensors import convert, spool
 from glassbox.tensors.convert import CHUNK_FRAMES, SHARD_BYTES, convert_session, shard_frames
 from glassbox.tensors.options import TensorOptions
 from glassbox.tensors.store import open_session
-from tiny_nwb import GRATINGS, replace, tiny_nwb
+from tiny_nwb import GRATINGS, MOVIE, add_movie, add_scenes, replace, tiny_nwb
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "convert_session.py"
 
@@ -111,6 +111,60 @@ def test_static_gratings_become_trials_of_their_own(tmp_path):
     )
     assert tensor.stimuli == ("static_gratings",)
     assert tensor.manifest["tasks"] == ["orientation", "spatial_frequency", "phase"]
+
+
+def test_natural_scenes_become_trials_beside_the_gratings(tmp_path):
+    tensor = open_session(converted(tiny_nwb(tmp_path / "a.nwb", change=add_scenes), tmp_path))
+    assert tensor.stimuli == ("drifting_gratings", "natural_scenes")
+    assert tensor.manifest["tasks"] == ["direction", "temporal_frequency", "scene"]
+    trials = tensor.trials("natural_scenes")
+    assert len(trials) == 60 and trials.blank.sum() == 6
+    assert (trials.poyo[trials.blank] == -1).all() and np.isnan(trials.conditions["scene"][9])
+    assert (tensor.manifest["trials"]["natural_scenes"]["conditions"]["scene"]) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("frames", [15, 20, 25, 1])
+def test_segments_of_a_movie_are_whole_numbered_in_the_clip_and_repeated(tmp_path, frames):
+    """A clip of 60 frames five times: 60 // frames segments each time, the rest left out."""
+    nwb = tiny_nwb(tmp_path / "a.nwb", change=add_movie)
+    options = TensorOptions(movie_segment_frames=frames)
+    tensor = open_session(converted(nwb, tmp_path, options))
+    trials, each = tensor.trials("natural_movie_one"), 60 // frames
+    np.testing.assert_array_equal(trials.conditions["segment"], np.tile(np.arange(each), 5))
+    shown = np.arange(5)[:, None] * 60 + np.arange(each) * frames
+    np.testing.assert_array_equal(trials.start, 8 + shown.ravel() * 29 // 30)
+    assert (trials.stop > trials.start).all() and (trials.stop - trials.start <= frames).all()
+    assert not trials.blank.any()
+    assert "movie_one_segment" in tensor.manifest["tasks"]
+
+
+def test_a_repeat_that_was_cut_short_loses_its_last_segment_alone(tmp_path):
+    def cut(file: h5py.File) -> None:
+        add_movie(file)
+        for name in ("data", "frame_duration"):
+            path = f"{MOVIE}/{name}"
+            replace(file, path, np.delete(file[path][:], np.s_[100:120], axis=0))
+
+    tensor = open_session(converted(tiny_nwb(tmp_path / "a.nwb", change=cut), tmp_path))
+    found = tensor.trials("natural_movie_one").conditions["segment"]
+    np.testing.assert_array_equal(found, [0, 1, 2, 3, 0, 1, *[0, 1, 2, 3] * 3])
+
+
+def test_a_movie_shorter_than_a_segment_is_no_task(tmp_path):
+    nwb = tiny_nwb(tmp_path / "a.nwb", change=lambda file: add_movie(file, clip=10))
+    tensor = open_session(converted(nwb, tmp_path))
+    assert len(tensor.trials("natural_movie_one")) == 0
+    assert "movie_one_segment" not in tensor.manifest["tasks"]
+
+
+def test_behaviour_is_a_task_where_it_was_recorded(tmp_path):
+    def run(file: h5py.File) -> None:
+        times = file[layout.DFF_TIMES][:]
+        file[layout.RUNNING_SPEED] = np.arange(len(times), dtype="f4")
+        file[layout.RUNNING_SPEED_TIMES] = times
+
+    tensor = open_session(converted(tiny_nwb(tmp_path / "a.nwb", change=run), tmp_path))
+    assert tensor.manifest["tasks"] == ["direction", "temporal_frequency", "running_speed"]
 
 
 def test_a_session_without_gratings_becomes_a_tensor_without_trials(tmp_path):
@@ -276,6 +330,7 @@ def test_moving_the_folder_of_a_session_does_not_change_what_is_said_of_it(tmp_p
     [
         ('{"guard_trials": -1}', "tensors.guard_trials"),
         ('{"jump": 1}', "tensors.jump"),
+        ('{"movie_segment_frames": 0}', "tensors.movie_segment_frames"),
         ('{"gard": 1}', "tensors.gard: no such option"),
     ],
 )

@@ -158,7 +158,7 @@ def test_an_unknown_stimulus_is_refused_unless_the_user_lets_it_pass(tmp_path):
 
 
 def test_the_stimuli_of_allen_sessions_are_known_by_name(tmp_path):
-    names = ["natural_scenes", "natural_movie_one", "locally_sparse_noise_4deg", "spontaneous"]
+    names = ["locally_sparse_noise", "locally_sparse_noise_4deg", "spontaneous"]
 
     def add(file: h5py.File) -> None:
         for name in names:
@@ -166,6 +166,25 @@ def test_the_stimuli_of_allen_sessions_are_known_by_name(tmp_path):
 
     header = read_header(tiny_nwb(tmp_path / "a.nwb", change=add))
     assert header.stimuli == tuple(sorted([*names, "drifting_gratings"]))
+
+
+@pytest.mark.parametrize("name", ["natural_scenes", *layout.NATURAL_MOVIES])
+def test_a_table_of_images_names_one_image_a_row(tmp_path, name):
+    group = layout.stimulus_group(name)
+
+    def add(rows, frames):
+        def change(file: h5py.File) -> None:
+            file[f"{group}/data"] = rows
+            file[f"{group}/frame_duration"] = frames
+
+        return tiny_nwb(tmp_path / "a.nwb", change=change)
+
+    row, frames = np.zeros(3, int), np.zeros((3, 2), int)
+    assert read_header(add(row, frames)).stimuli == ("drifting_gratings", name)
+    said = refusal(add(np.zeros((3, 2)), frames))
+    assert f"a.nwb: {group}/data: found shape (3, 2), expected (rows,)" in said
+    assert "found shape (2, 2), expected (3, 2)" in refusal(add(row, frames[:2]))
+    assert "found type |S1, expected the index" in refusal(add(np.full(3, b"a"), frames))
 
 
 def test_a_session_without_any_stimulus_has_a_header(tmp_path):

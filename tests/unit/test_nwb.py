@@ -8,7 +8,7 @@ import pytest
 from glassbox.errors import UserError
 from glassbox.sessions import layout
 from glassbox.sessions.nwb import NwbSession
-from tiny_nwb import GRATINGS, replace, tiny_nwb
+from tiny_nwb import GRATINGS, MOVIE, SCENES, add_movie, add_scenes, replace, tiny_nwb
 
 
 def edit(path: str, where: object, value: object):
@@ -58,6 +58,24 @@ def test_static_gratings_without_a_blank_column_are_blank_where_nothing_is_state
     assert set(table.conditions) == {"orientation", "spatial_frequency", "phase"}
 
 
+def test_a_scene_is_the_index_of_its_image_and_minus_one_is_a_blank(tmp_path):
+    with NwbSession(tiny_nwb(tmp_path / "a.nwb", change=add_scenes)) as session:
+        table = session.stimulus_tables()["natural_scenes"]
+    assert len(table.start) == 60 and table.blank.sum() == 6
+    scene = table.conditions["scene"]
+    np.testing.assert_array_equal(np.isnan(scene), table.blank)
+    np.testing.assert_array_equal(scene[10:14], [2, 3, 0, 1])
+    np.testing.assert_array_equal(table.stop - table.start, 7)
+
+
+def test_frames_of_a_movie_may_share_a_frame_of_the_recording(tmp_path):
+    with NwbSession(tiny_nwb(tmp_path / "a.nwb", change=add_movie)) as session:
+        table = session.stimulus_tables()["natural_movie_one"]
+    np.testing.assert_array_equal(table.conditions["frame"], np.tile(np.arange(60), 5))
+    assert set(np.diff(table.start)) == {0, 1} and set(table.stop - table.start) == {0, 1}
+    assert not table.blank.any()
+
+
 def test_nan_in_dff_is_counted_and_the_first_is_located(tmp_path):
     def spoil(file: h5py.File) -> None:
         file[layout.DFF][3, 100:102] = np.nan
@@ -103,6 +121,39 @@ def test_a_broken_trial_is_named(tmp_path, change, said):
     path = tiny_nwb(tmp_path / "a.nwb", change=change)
     assert said in trials_refusal(path)
     assert trials_refusal(path).startswith(f"a.nwb: {GRATINGS}/")
+
+
+@pytest.mark.parametrize(
+    ("add", "change", "said"),
+    [
+        (add_scenes, edit(f"{SCENES}/data", 3, -2), "row 3 has the image -2, expected a whole"),
+        (add_scenes, edit(f"{SCENES}/data", 3, -2), "from 0 on, or -1 for a blank."),
+        (add_scenes, edit(f"{SCENES}/frame_duration", (7, 0), 0), "trials in order of time"),
+        (add_scenes, edit(f"{SCENES}/frame_duration", (7, 0), 67), "an end after the start"),
+        (add_scenes, edit(f"{SCENES}/frame_duration", (7, 1), 10**6), "trial 7 ends at frame 1,00"),
+        (add_movie, edit(f"{MOVIE}/data", 61, -1), "row 61 has the image -1, expected a whole"),
+        (add_movie, edit(f"{MOVIE}/data", 61, 3), "row 61 shows frame 3 of the clip after frame 0"),
+        (add_movie, edit(f"{MOVIE}/data", 0, 3), "row 0 shows frame 3 of the clip first, expected"),
+        (add_movie, edit(f"{MOVIE}/frame_duration", (7, 0), 0), "before the trial before it"),
+        (add_movie, edit(f"{MOVIE}/frame_duration", (7, 1), 3), "an end not before the start"),
+    ],
+)
+def test_a_broken_row_of_scenes_or_a_movie_is_named(tmp_path, add, change, said):
+    def broken(file: h5py.File) -> None:
+        add(file)
+        change(file)
+
+    refused = trials_refusal(tiny_nwb(tmp_path / "a.nwb", change=broken))
+    assert said in refused and "\n" not in refused and "cohorts.exclude" in refused
+    assert refused.startswith(f"a.nwb: {SCENES if add is add_scenes else MOVIE}/")
+
+
+def test_an_image_that_is_no_whole_number_is_refused(tmp_path):
+    def halve(file: h5py.File) -> None:
+        add_scenes(file)
+        replace(file, f"{SCENES}/data", file[f"{SCENES}/data"][:] / 2)
+
+    assert "row 1 has the image 0.5" in trials_refusal(tiny_nwb(tmp_path / "a.nwb", change=halve))
 
 
 def test_a_trial_may_end_with_the_recording_and_no_frame_later(tmp_path):

@@ -13,6 +13,8 @@ DIRECTIONS = (0.0, 90.0, 180.0, 270.0)
 TEMPORAL_FREQUENCIES = (1.0, 4.0)
 ORIENTATIONS, SPATIAL_FREQUENCIES, PHASES = (0.0, 60.0, 120.0), (0.02, 0.04), (0.0, 0.5)
 GRATINGS = f"{layout.PRESENTATION}/drifting_gratings_stimulus"
+SCENES = f"{layout.PRESENTATION}/natural_scenes_stimulus"
+MOVIE = f"{layout.PRESENTATION}/natural_movie_one_stimulus"
 
 
 def tiny_nwb(
@@ -71,6 +73,20 @@ def tiny_nwb(
         if change is not None:
             change(file)
     return path
+
+
+def add_scenes(file: h5py.File, rows: int = 60, first: int = 8) -> None:
+    """Scenes of 7 frames every 7 or 8, four of them in turn, every tenth row blank."""
+    start = first + (np.arange(rows) * 7.525).astype(np.int64)
+    file[f"{SCENES}/data"] = np.where(np.arange(rows) % 10 == 9, -1, np.arange(rows) % 4)
+    file[f"{SCENES}/frame_duration"] = np.stack([start, start + 7], axis=1)
+
+
+def add_movie(file: h5py.File, clip: int = 60, repeats: int = 5, first: int = 8) -> None:
+    """A movie of 30 frames a second in a recording of 29: now and then two share a frame."""
+    edges = first + (np.arange(clip * repeats + 1) * 29 / 30).astype(np.int64)
+    file[f"{MOVIE}/data"] = np.tile(np.arange(clip), repeats)
+    file[f"{MOVIE}/frame_duration"] = np.stack([edges[:-1], edges[1:]], axis=1)
 
 
 def replace(file: h5py.File, path: str, data: object) -> None:

@@ -110,7 +110,7 @@ def test_a_session_without_a_decoded_task_becomes_a_tensor_and_is_listed(folder)
     path = folder.root / "mine" / "sim-Rorb-02.nwb"
     with h5py.File(path, "a") as file:
         group = file[layout.PRESENTATION]
-        group.move("drifting_gratings_stimulus", "natural_movie_one_stimulus")
+        group.move("drifting_gratings_stimulus", "spontaneous_stimulus")
     jobs = folder.jobs(*CONFIG)
     assert "convert_session:sim-Rorb-02" in jobs
     assert "fit_reference:sim-Rorb-02" not in jobs

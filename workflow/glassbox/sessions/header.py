@@ -201,34 +201,33 @@ def _stimuli(file: h5py.File, ignored: frozenset[str]) -> tuple[str, ...]:
         if name in stimuli.CONDITIONS:
             _check_table(file, name)
         names.append(name)
-    return tuple(names)
+    return tuple(sorted(names))  # in the file's order the suffix would count
 
 
 def _check_table(file: h5py.File, stimulus: str) -> None:
-    """Refuse a table of gratings whose features or shapes are not those of its layout."""
+    """Refuse a stimulus table whose features, type or shapes are not those of its layout."""
     group = layout.stimulus_group(stimulus)
     data = hdf5.dataset(file, f"{group}/{layout.STIMULUS_DATA}")
     frames = hdf5.dataset(file, f"{group}/{layout.STIMULUS_FRAMES}")
-    features = hdf5.texts(hdf5.dataset(file, f"{group}/{layout.STIMULUS_FEATURES}"))
-    wanted = [condition.feature for condition in stimuli.CONDITIONS[stimulus]]
-    lacking = [feature for feature in wanted if feature not in features]
-    if lacking:
-        raise fault(
-            file.filename,
-            f"{group}/{layout.STIMULUS_FEATURES}",
-            f"found {', '.join(features) or 'nothing'}; expected {', '.join(wanted)}",
-        )
+    if stimuli.is_indexed(stimulus):
+        what, shape = "the index of an image", "(rows,), one image each"
+        right = data.ndim == 1
+    else:
+        features = _features(file, stimulus)
+        what = f"numbers for {', '.join(c.feature for c in stimuli.CONDITIONS[stimulus])}"
+        shape = f"(trials, {len(features)} features)"
+        right = data.ndim == 2 and data.shape[1] == len(features)
     if data.dtype.kind not in "iuf":
         raise fault(
             file.filename,
             f"{group}/{layout.STIMULUS_DATA}",
-            f"found type {data.dtype}, expected numbers for {', '.join(wanted)}",
+            f"found type {data.dtype}, expected {what}",
         )
-    if data.ndim != 2 or data.shape[1] != len(features) or data.shape[0] < 1:
+    if not right or data.shape[0] < 1:
         raise fault(
             file.filename,
             f"{group}/{layout.STIMULUS_DATA}",
-            f"found shape {data.shape}, expected (trials, {len(features)} features)",
+            f"found shape {data.shape}, expected {shape}",
         )
     if frames.shape != (data.shape[0], 2):
         raise fault(
@@ -237,6 +236,20 @@ def _check_table(file: h5py.File, stimulus: str) -> None:
             f"found shape {frames.shape}, expected ({data.shape[0]}, 2): the first and last "
             "frame of each trial",
         )
+
+
+def _features(file: h5py.File, stimulus: str) -> tuple[str, ...]:
+    """The columns of a table of gratings, with those that its layout needs."""
+    path = f"{layout.stimulus_group(stimulus)}/{layout.STIMULUS_FEATURES}"
+    features = hdf5.texts(hdf5.dataset(file, path))
+    wanted = [condition.feature for condition in stimuli.CONDITIONS[stimulus]]
+    if any(feature not in features for feature in wanted):
+        raise fault(
+            file.filename,
+            path,
+            f"found {', '.join(features) or 'nothing'}; expected {', '.join(wanted)}",
+        )
+    return features
 
 
 def _mouse(file: h5py.File) -> str:

@@ -37,12 +37,18 @@ PUPIL_SIZE_TIMES = f"{PIPELINE}/PupilTracking/pupil_size/timestamps"
 # Stimuli: one group for each, named `<stimulus>_stimulus`.
 PRESENTATION = "stimulus/presentation"
 STIMULUS_SUFFIX = "_stimulus"
-STIMULUS_DATA = "data"  # f8 (trials, features); a blank sweep of gratings is [nan, nan, 1]
-STIMULUS_FEATURES = "features"  # S (features,)
+# Gratings: f8 (trials, features), a blank sweep is [nan, nan, 1]. Scenes and movies: i8 (rows,),
+# the index of the image, -1 for a blank. Spontaneous: i1 (rows,), 1 at a start, -1 at an end.
+STIMULUS_DATA = "data"
+STIMULUS_FEATURES = "features"  # S (features,); gratings only
 STIMULUS_FRAMES = "frame_duration"  # int (trials, 2), first and last imaging frame
 DRIFTING_GRATINGS = "drifting_gratings"
 STATIC_GRATINGS = "static_gratings"
+NATURAL_SCENES = "natural_scenes"
+NATURAL_MOVIES = ("natural_movie_one", "natural_movie_two", "natural_movie_three")
+SPONTANEOUS = "spontaneous"
 GRATINGS_BLANK = "blank_sweep"
+SCENE_BLANK = -1
 
 # Metadata, fixed-length bytes scalars.
 SESSION_ID = "general/session_id"

@@ -24,13 +24,14 @@ DFF_BLOCK_BYTES = 4 << 20  # dF/F held in memory at once while it is searched fo
 
 @dataclass(frozen=True)
 class StimulusTable:
-    """The trials of one stimulus, in order of time.
+    """The rows of the table of one stimulus, in order of time. Each is a trial, of a movie a frame.
 
     Attributes:
         stimulus: such as 'drifting_gratings'.
-        start, stop: first frame and the frame after the last, (trials,), i8.
-        conditions: (trials,) f4 for each condition, NaN on blank trials.
-        blank: (trials,) bool, no grating was shown.
+        start, stop: first frame and the frame after the last, (rows,), i8. A frame of a movie may
+            be over within one frame of the recording, or share it with the next: stop = start.
+        conditions: (rows,) f4 for each condition, NaN on blank rows; of a movie the clip's `frame`.
+        blank: (rows,) bool, nothing but grey was shown.
     """
 
     stimulus: str
@@ -163,9 +164,14 @@ class NwbSession:
         return self._series(layout.PUPIL_SIZE, layout.PUPIL_SIZE_TIMES, None)
 
     def stimulus_tables(self) -> dict[str, StimulusTable]:
-        """The trials of each stimulus whose layout is known, by stimulus."""
+        """The table of each stimulus whose layout is known, by stimulus."""
         known = [name for name in self.header.stimuli if name in stimuli.CONDITIONS]
-        return {name: self._stimulus_table(name) for name in known}
+        return {
+            name: self._indexed_table(name)
+            if stimuli.is_indexed(name)
+            else self._gratings_table(name)
+            for name in known
+        }
 
     def _series(self, data_path: str, times_path: str, column: int | None) -> Series | None:
         data = hdf5.optional_dataset(self._file, data_path)
@@ -200,7 +206,7 @@ class NwbSession:
             )
         return times[first - before :]
 
-    def _stimulus_table(self, stimulus: str) -> StimulusTable:
+    def _gratings_table(self, stimulus: str) -> StimulusTable:
         group = layout.stimulus_group(stimulus)
         data = np.asarray(hdf5.read(self._file[f"{group}/{layout.STIMULUS_DATA}"]), dtype=float)
         frames = self._frames(f"{group}/{layout.STIMULUS_FRAMES}")
@@ -230,20 +236,68 @@ class NwbSession:
             blank=blank,
         )
 
-    def _frames(self, path: str) -> np.ndarray:
-        """First and last frame of each trial, (trials, 2), i8, inside the recording, in order."""
+    def _indexed_table(self, stimulus: str) -> StimulusTable:
+        """Natural scenes, where an index of -1 is a blank, or the frames of a natural movie."""
+        group, movie = layout.stimulus_group(stimulus), stimuli.is_movie(stimulus)
+        path = f"{group}/{layout.STIMULUS_DATA}"
+        image = np.asarray(hdf5.read(self._file[path]), dtype=float)
+        frames = self._frames(f"{group}/{layout.STIMULUS_FRAMES}", back_to_back=movie)
+        lowest = 0 if movie else layout.SCENE_BLANK
+        wrong = np.flatnonzero(~((image >= lowest) & (image == np.floor(image))))
+        if len(wrong):
+            blank = "" if movie else f", or {layout.SCENE_BLANK} for a blank"
+            raise fault(
+                self.path,
+                path,
+                f"row {wrong[0]} has the image {image[wrong[0]]:g}, expected a whole number from 0 "
+                f"on{blank}",
+            )
+        if movie:
+            self._check_turns(path, image)
+        blank = image == layout.SCENE_BLANK
+        name = stimuli.IMAGE if movie else stimuli.CONDITIONS[stimulus][0].name
+        return StimulusTable(
+            stimulus=stimulus,
+            start=frames[:, 0].copy(),
+            stop=frames[:, 1].copy(),
+            conditions={name: np.where(blank, np.nan, image).astype(np.float32)},
+            blank=blank,
+        )
+
+    def _check_turns(self, path: str, image: np.ndarray) -> None:
+        """Refuse a movie whose frames do not follow each other, from 0 on in each repeat."""
+        before = np.concatenate([[-1.0], image[:-1]])
+        wrong = np.flatnonzero((image != before + 1) & (image != 0))
+        if len(wrong):
+            at = wrong[0]
+            after = f"after frame {before[at]:.0f}" if at else "first"
+            raise fault(
+                self.path,
+                path,
+                f"row {at:,} shows frame {image[at]:.0f} of the clip {after}, expected the frames "
+                "in turn, from 0 on in each repeat",
+            )
+
+    def _frames(self, path: str, back_to_back: bool = False) -> np.ndarray:
+        """First and last frame of each row, (rows, 2), i8, inside the recording, in order.
+
+        Args:
+            back_to_back: a row may be as short as no frame, and begin with the one before it:
+                a movie runs about as fast as the recording.
+        """
         found = np.asarray(hdf5.read(self._file[path]))
         if found.dtype.kind not in "iuf" or not np.array_equal(found, np.floor(found)):
             raise fault(self.path, path, "found values that are no whole numbers of frames")
         frames = found.astype(np.int64)
         start, stop = frames[:, 0], frames[:, 1]
+        short, step = (0, 0) if back_to_back else (1, 1)
         checks = (
             (start < 0, lambda i: f"trial {i} starts at frame {start[i]:,}, before the recording"),
             (
-                stop <= start,
+                stop < start + short,
                 lambda i: (
                     f"trial {i} starts at frame {start[i]:,} and ends at frame "
-                    f"{stop[i]:,}; expected an end after the start"
+                    f"{stop[i]:,}; expected an end {'after' if short else 'not before'} the start"
                 ),
             ),
             (
@@ -254,10 +308,11 @@ class NwbSession:
                 ),
             ),
             (
-                np.concatenate([[False], np.diff(start) <= 0]),
+                np.concatenate([[False], np.diff(start) < step]),
                 lambda i: (
-                    f"trial {i} starts at frame {start[i]:,}, not after the trial before "
-                    f"it at frame {start[i - 1]:,}; expected trials in order of time"
+                    f"trial {i} starts at frame {start[i]:,}, {'not after' if step else 'before'} "
+                    f"the trial before it at frame {start[i - 1]:,}; expected trials in order of "
+                    "time"
                 ),
             ),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from glassbox.progress import Progress
 from glassbox.sessions.catalogue import USER_COLUMNS, Row
 from glassbox.sessions.header import Header
 from glassbox.sessions.nwb import SERIES_BLOCK, NwbSession, StimulusTable
-from glassbox.sessions.stimuli import CONDITIONS
+from glassbox.sessions.stimuli import CONDITIONS, is_movie
 from glassbox.tensors import splits
 from glassbox.tensors.memory import give_large_blocks_back
+from glassbox.tensors.movies import segments
 from glassbox.tensors.options import TensorOptions
 from glassbox.tensors.spool import readable_by_frames
 from glassbox.tensors.tasks import TASKS
@@ -106,7 +108,10 @@ class _Writer:
 
     def write(self) -> dict[str, Any]:
         """Fill the folder; returns the manifest without the content hash."""
-        tables = self.session.stimulus_tables()
+        tables = {
+            name: segments(table, self.options.movie_segment_frames) if is_movie(name) else table
+            for name, table in self.session.stimulus_tables().items()
+        }
         ids = self.session.cell_specimen_ids()
         header = _stated(self.session.header, self.row)
         about = {
@@ -133,7 +138,7 @@ class _Writer:
         self._array(self.root, "cell_specimen_id", ids, ("cell",))
         after_jump = self._clock()
         self._array(self.root, "after_jump", after_jump, ("jump",))
-        self._behaviour()
+        recorded = self._behaviour()
         self._dff()
         for table in tables.values():
             self._trials(table, after_jump)
@@ -153,11 +158,7 @@ class _Writer:
                 }
                 for name, table in tables.items()
             },
-            "tasks": [
-                task.name
-                for task in TASKS.values()
-                if task.stimulus in tables and _classes(tables[task.stimulus], task.condition) > 1
-            ],
+            "tasks": _tasks(tables, recorded),
         }
 
     def _clock(self) -> np.ndarray:
@@ -172,8 +173,12 @@ class _Writer:
             array[first : first + SERIES_BLOCK] = times[1:] if first else times
         return np.concatenate(jumps).astype(np.int64)
 
-    def _behaviour(self) -> None:
-        """Write the behavioural series on the imaging clock, NaN where there are none."""
+    def _behaviour(self) -> list[str]:
+        """Write the behavioural series on the imaging clock, NaN where there are none.
+
+        Returns:
+            the series that were recorded.
+        """
         read = {
             "running_speed": (self.session.running_speed(), "cm/s", "running speed"),
             "pupil_x": (self.session.pupil_location(0), "cm", "horizontal position of the pupil"),
@@ -189,6 +194,7 @@ class _Writer:
             for first in range(0, n, SERIES_BLOCK):
                 last = min(first + SERIES_BLOCK, n)
                 array[first:last] = series.at(self.session.frame_times(first, last))
+        return [name for name, (series, _, _) in read.items() if series is not None]
 
     def _dff(self) -> None:
         """Write dF/F shard by shard, each read once from the source and turned over."""
@@ -276,6 +282,19 @@ def _stated(header: Header, row: Row | None) -> Header:
         return header
     stated = {name: getattr(row, name) for name in USER_COLUMNS if name != "file"}
     return replace(header, **{name: v for name, v in stated.items() if v not in ("", None)})
+
+
+def _tasks(tables: Mapping[str, StimulusTable], recorded: Iterable[str]) -> list[str]:
+    """The tasks that the session has: two classes or more, or behaviour beside any trials."""
+    having = []
+    for task in TASKS.values():
+        if task.is_value:
+            has = bool(tables) and task.condition in recorded
+        else:
+            table = tables.get(task.stimulus)
+            has = table is not None and _classes(table, task.condition) > 1
+        having += [task.name] * has
+    return having
 
 
 def _classes(table: StimulusTable, condition: str) -> int:

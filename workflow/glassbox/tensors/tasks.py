@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from glassbox.errors import UserError
 
+EVERY_STIMULUS = ""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -14,9 +16,9 @@ class Task:
 
     Attributes:
         name: the name in tables and configuration.
-        stimulus: the stimulus whose trials carry it.
-        condition: the condition array of those trials; its sorted distinct values over a cohort
-            are the classes.
+        stimulus: the stimulus whose trials carry it; `EVERY_STIMULUS` for behaviour.
+        condition: the condition array of those trials, whose sorted distinct values over a cohort
+            are the classes; for behaviour the series, whose mean over the window is the target.
         unit: unit of the condition.
         period: where the condition is an angle, the angle at which it begins again, in `unit`.
     """
@@ -27,6 +29,11 @@ class Task:
     unit: str
     period: float | None = None
 
+    @property
+    def is_value(self) -> bool:
+        """A number is predicted (behaviour); otherwise one of several classes."""
+        return self.stimulus == EVERY_STIMULUS
+
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -36,6 +43,14 @@ TASKS: dict[str, Task] = {
         Task("orientation", "static_gratings", "orientation", "degree", 180.0),
         Task("spatial_frequency", "static_gratings", "spatial_frequency", "cycle/degree"),
         Task("phase", "static_gratings", "phase", "cycle", 1.0),
+        Task("scene", "natural_scenes", "scene", "1"),
+        Task("movie_one_segment", "natural_movie_one", "segment", "1"),
+        Task("movie_two_segment", "natural_movie_two", "segment", "1"),
+        Task("movie_three_segment", "natural_movie_three", "segment", "1"),
+        Task("running_speed", EVERY_STIMULUS, "running_speed", "cm/s"),
+        Task("pupil_x", EVERY_STIMULUS, "pupil_x", "cm"),
+        Task("pupil_y", EVERY_STIMULUS, "pupil_y", "cm"),
+        Task("pupil_size", EVERY_STIMULUS, "pupil_size", "pixel"),
     )
 }
 
@@ -54,5 +69,5 @@ def tasks_named(names: Iterable[str], section: str = "decoders.tasks") -> tuple[
 
 
 def stimulus_of_tasks(names: Iterable[str], section: str = "decoders.tasks") -> dict[str, str]:
-    """The stimulus that each of these tasks needs, by the name of the task."""
-    return {task.name: task.stimulus for task in tasks_named(names, section)}
+    """The stimulus that each of these tasks needs, by task; behaviour needs none of its own."""
+    return {task.name: task.stimulus for task in tasks_named(names, section) if not task.is_value}

@@ -18,7 +18,7 @@ class Trials:
         start, stop: first frame and the frame after the last, (trials,), i8.
         onset: time of the first frame, (trials,), f8, seconds.
         conditions: (trials,) f4 for each condition of the stimulus, NaN on blank trials.
-        blank: no grating was shown, (trials,) bool.
+        blank: nothing but grey was shown, (trials,) bool.
         block: contiguous presentation that the trial belongs to, (trials,), i4.
         crossfit: part of each trial by fold, (folds, trials), i1: 0 training, 1 selection,
             2 test, -1 none.
