@@ -12,6 +12,9 @@ min_version("9.27")
 configfile: Path(workflow.current_basedir) / "config" / "config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/sessions.smk"
 include: "workflow/rules/tensors.smk"

@@ -87,9 +87,15 @@ def test_an_option_reruns_its_stage_and_what_follows(tiny_copy, section, old, ne
     assert rules_of(tiny_copy.jobs(*CONFIG)) == rules
 
 
+def test_editing_the_schema_of_a_table_checks_the_tables_again(tiny_copy):
+    tiny_copy.edit("workflow/schemas/tables/units.json", '"string"', '"string" ')
+    assert rules_of(tiny_copy.jobs(*CONFIG)) == TABLES_AND_FIGURES
+
+
 def test_the_report_carries_every_figure_with_its_caption(tiny_copy):
     tiny_copy.made(*CONFIG, "--report", "report.html")
     report = (tiny_copy.root / "report.html").read_text()
+    assert "opens the black box of transformers" in report, "report/workflow.rst"
     for figure in ("decoding", "insertion", "units", "ablation"):
         assert f"results/figures/{figure}.png" in report
         assert (tiny_copy.root / "report" / f"{figure}.rst").read_text().split()

@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 from glassbox.code import code_of_script
 from glassbox.configuration import checked, read_schema
 from glassbox.errors import user_errors
+from glassbox.files import sha256_of_folder
 from glassbox.names import file_name
 from glassbox.sections import check_sections
 from glassbox.sessions.catalogue import described, read_catalogue

@@ -7,6 +7,8 @@
 TABLES = (
     "decoding insertion dictionaries units tuning ablation confusion ground_truth excluded".split()
 )
+# What a table may hold is checked where tables are joined: another schema, another check.
+TABLE_SCHEMAS = sha256_of_folder(HOUSE / "schemas" / "tables")[:16]
 FIGURES = ["decoding", "insertion", "units", "ablation"]
 
 
@@ -42,6 +44,7 @@ rule assemble_tables:
         runtime=30,
     params:
         code=code_of("assemble_tables"),
+        schemas=TABLE_SCHEMAS,
     shell:
         'python "$SCRIPTS/assemble_tables.py"'
         " --decoding {input.decoding:q} {input.references:q} --insertion {input.insertion:q}"
