@@ -67,10 +67,15 @@ def test_a_run_killed_midway_and_run_again_gives_the_same_bytes(tmp_path):
     [
         ({"dimension": 64}, "decoders.dimension: no such option."),
         ({"heads": 3}, "decoders.heads: expected a divisor of decoders.dim = 64; found 3."),
-        ({"patch_s": 0.3}, "decoders.patch_s: expected a whole number of patches"),
+        (
+            {"windows": {"drifting_gratings": {"patch_s": 0.3}}},
+            "decoders.windows.drifting_gratings.patch_s: expected a whole number of patches",
+        ),
         ({"folds": [5]}, "decoders.folds: the split crossfit has the folds 0 to 4; found 5."),
         ({"tasks": ["colour"]}, "decoders.tasks: expected one of"),
-        ({"tasks": ["direction", "phase"]}, "decoders.tasks: expected tasks of one stimulus"),
+        ({"tasks": ["running_speed"]}, "decoders.tasks: behaviour is read from the trials of a"),
+        ({"task_weights": [1.0]}, "decoders.task_weights: expected one for each of 2 tasks"),
+        ({"task_weights": [1, 0]}, "decoders.task_weights: expected numbers above 0"),
         ({"seeds": []}, "decoders.seeds: expected a list of at least one"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 import torch
 from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
 from glassbox.decoders.options import DecoderOptions
+from glassbox.decoders.targets import targets_of
 from glassbox.dictionaries.activations import HookTrials
 from glassbox.dictionaries.splice import scored
 from glassbox.dictionaries.topk import TopKDictionary
@@ -29,7 +30,9 @@ NOTHING = np.zeros((1, 0), dtype=np.int64)
 
 @pytest.fixture(scope="module")
 def decoder():
-    model = IdentityKeyedDecoder(DecoderOptions(dim=16, latents=6, heads=2), {"a": 10}, CLASSES)
+    options = DecoderOptions(dim=16, latents=6, heads=2)
+    targets = targets_of(options, tuple(CLASSES), CLASSES)
+    model = IdentityKeyedDecoder(options, {"a": np.arange(10)}, targets)
     model.draw(0)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -37,7 +40,7 @@ def decoder():
         model.norm_latents.weight.copy_(0.5 + torch.rand(16, generator=generator))
         model.norm_latents.bias.copy_(torch.randn(16, generator=generator))
         model.task_value.bias.copy_(torch.randn(16, generator=generator))
-        for layer in model.logits:
+        for layer in model.answers:
             layer.weight.mul_(5)
             layer.bias.copy_(torch.randn(layer.bias.shape, generator=generator))
     return model.requires_grad_(False)
@@ -78,7 +81,7 @@ def run(decoder, clean, labels):
         0,
         trials,
         clean.dictionary,
-        Suffix(decoder),
+        Suffix(decoder, decoder.tasks),
         z.square().mean((0, 1)).numpy().astype(float),
         (z > 1e-3).double().mean((0, 1)).numpy(),
         clean.mean,
@@ -88,9 +91,9 @@ def run(decoder, clean, labels):
 
 def test_the_batched_suffix_equals_the_decoders_readout(decoder, clean):
     expected = decoder.double().readout(clean.latents.double())
-    exact = Suffix(decoder)(clean.latents.double().unsqueeze(2))
+    exact = Suffix(decoder, decoder.tasks)(clean.latents.double().unsqueeze(2))
     decoder.float()
-    single = Suffix(decoder)(clean.latents.unsqueeze(2))
+    single = Suffix(decoder, decoder.tasks)(clean.latents.unsqueeze(2))
     for task, logits in expected.items():
         torch.testing.assert_close(exact[task][:, 0], logits, rtol=0, atol=1e-12)
         torch.testing.assert_close(single[task][:, 0].double(), logits, rtol=0, atol=2e-5)
@@ -131,7 +134,7 @@ def test_without_ablation_the_decoder_reads_the_latents_or_their_reconstruction(
         ("error_preserving", clean.latents),
         ("spliced", clean.reconstruction()),
     ):
-        said = say(clean, Suffix(decoder), labels, NOTHING, intervention, "zero")
+        said = say(clean, Suffix(decoder, decoder.tasks), labels, NOTHING, intervention, "zero")
         for task, logits in decoder.readout(latents).items():
             expected = scored(logits, labels[task])[1]
             np.testing.assert_allclose(said.log_probability[task][:, 0], expected, atol=2e-5)
@@ -150,7 +153,7 @@ def test_blocks_of_trials_and_sets_change_nothing(decoder, clean, monkeypatch):
     def gathered():
         logits = torch.zeros(30, 70, 8)
         for trials, of_sets, part in logits_of_sets(
-            clean, Suffix(decoder), sets, "error_preserving", "zero"
+            clean, Suffix(decoder, decoder.tasks), sets, "error_preserving", "zero"
         ):
             logits[trials, of_sets] = part["direction"]
         return logits

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from glassbox.decoders.data import CohortData
-from glassbox.decoders.fit import loss_of
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.options import DecoderOptions
 from glassbox.decoders.train import CohortName, new_model, train_cohort
@@ -16,7 +15,7 @@ from glassbox.errors import UserError
 from glassbox.tables import COLUMNS, read_rows
 from glassbox.tensors.splits import SELECTION, TEST, TRAIN
 from safetensors.torch import load_file
-from tiny_trials import OPTIONS, tiny_cohort
+from tiny_trials import OPTIONS, SAMPLES, STIMULUS, tiny_cohort
 
 NAME = CohortName("mouse-1", "mouse")
 WEIGHTS = "seed0-fold0.safetensors"
@@ -40,7 +39,7 @@ def same(first, second, names=None) -> bool:
 def poisoned(data: CohortData, part: int, **what: bool) -> CohortData:
     """The same cohort with other labels or windows in the trials of one part of fold 0."""
     changed = []
-    for session in data.sessions:
+    for session in data.trial_sets:
         at = session.in_part(0, part)
         labels = {task: values.copy() for task, values in session.labels.items()}
         windows = session.windows.copy()
@@ -51,7 +50,7 @@ def poisoned(data: CohortData, part: int, **what: bool) -> CohortData:
             windows[at] = 1000
         changed.append(replace(session, labels=labels, windows=windows))
     n = len(data.body)
-    return CohortData(tuple(changed[:n]), tuple(changed[n:]), data.classes)
+    return replace(data, body=tuple(changed[:n]), held_out=tuple(changed[n:]))
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
@@ -89,24 +88,24 @@ def test_selection_labels_choose_the_epoch(tmp_path):
 
 def test_held_out_mice_never_touch_the_body(tmp_path):
     with_c = tiny_cohort(("a", "b"), ("c",))
-    without = CohortData(with_c.body, (), with_c.classes)
-    names = [n for n, _ in new_model(OPTIONS, without, torch.device("cpu")).named_parameters()]
+    without = replace(with_c, held_out=())
+    names = [n for n, _ in new_model(OPTIONS, without).named_parameters()]
     first, second = weights(train(tmp_path, with_c)), weights(train(tmp_path, without))
     assert same(first, second, names)
     # and the other way round: the unit vectors of the held-out mouse are learned
-    untrained = new_model(OPTIONS, with_c, torch.device("cpu"))
+    untrained = new_model(OPTIONS, with_c)
     untrained.draw(0)
-    assert not torch.equal(first["sessions.2.value"], untrained.cells_of("c").value.detach())
+    assert not torch.equal(first["units.2.value"], untrained.unit_vectors("c")[1].detach())
 
 
 def test_a_held_out_mouse_is_fitted_without_its_genotype_and_without_the_other_one(tmp_path):
     two = tiny_cohort(("a",), ("c", "d"))
-    names = ["sessions.1.key", "sessions.1.value"]
+    names = ["units.1.key", "units.1.value"]
     first = weights(train(tmp_path, two))
-    alone = CohortData(two.body, two.held_out[:1], two.classes)
+    alone = replace(two, held_out=two.held_out[:1])
     assert same(first, weights(train(tmp_path, alone)), names)
     relabelled = tuple(replace(s, cre_line="Rorb-IRES2-Cre") for s in two.held_out)
-    assert same(first, weights(train(tmp_path, CohortData(two.body, relabelled, two.classes))))
+    assert same(first, weights(train(tmp_path, replace(two, held_out=relabelled))))
 
 
 def test_a_finished_seed_and_fold_is_taken_from_the_cache(tmp_path):
@@ -149,16 +148,6 @@ def test_a_missing_cuda_device_is_said():
         train_cohort(NAME, tiny_cohort(), replace(OPTIONS, device="cuda"), "unused", None)
 
 
-def test_a_trial_without_a_class_costs_its_task_nothing():
-    logits = {"direction": torch.randn(4, 3, generator=torch.Generator().manual_seed(0))}
-    labels = torch.tensor([0, 2, -1, 1])
-    have = labels >= 0
-    expected = loss_of({"direction": logits["direction"][have]}, {"direction": labels[have]}, 0.1)
-    assert torch.allclose(loss_of(logits, {"direction": labels}, 0.1), expected)
-    nothing = loss_of(logits, {"direction": torch.full((4,), -1)}, 0.1)
-    assert float(nothing) == 0
-
-
 def test_the_table_has_a_row_for_each_session_fold_part_task_and_metric_and_the_folds_pooled(
     tmp_path,
 ):
@@ -182,7 +171,7 @@ def test_a_fitted_decoder_opens_with_the_scores_of_its_table(tmp_path):
     decoder = FittedDecoder.load(out, 0, 0)
     assert list(decoder.sessions) == ["a", "b", "c"]
     assert [s.held_out for s in decoder.sessions.values()] == [False, False, True]
-    for session in data.sessions:
+    for session in data.trial_sets:
         at = session.in_part(0, TEST)
         logits = decoder.readout(decoder.latents(session.session, session.windows[at]))
         right = logits["direction"].argmax(1).numpy() == session.labels["direction"][at]
@@ -199,12 +188,12 @@ def test_receptive_fields_give_exactly_what_enters_the_latents(tmp_path):
     data = tiny_cohort()
     decoder = FittedDecoder.load(train(tmp_path, data), 0, 0)
     windows = torch.from_numpy(data.body[0].windows[:7])
-    scaled = decoder.model.cells_of("a").scaled(windows, None)
-    silent = decoder.model.cells_of("a").mean.expand(1, -1, OPTIONS.n_samples)
-    rest = decoder.model.entering("a", silent)
+    scaled = decoder.model.scaling("a").scaled(windows, None)
+    silent = decoder.model.scaling("a").mean.expand(1, -1, SAMPLES)
+    rest = decoder.model.entering("a", STIMULUS, silent)
     fields = decoder.receptive_fields("a")
     expected = rest + torch.einsum("tcs,csld->tld", scaled, fields)
-    assert torch.allclose(decoder.model.entering("a", windows), expected, atol=1e-4)
+    assert torch.allclose(decoder.model.entering("a", STIMULUS, windows), expected, atol=1e-4)
 
 
 def test_windows_of_another_shape_or_session_are_refused(tmp_path):
@@ -220,8 +209,8 @@ def test_windows_of_another_shape_or_session_are_refused(tmp_path):
 def test_the_rate_of_the_unit_vectors_is_theirs_alone_and_fits_held_out_mice(tmp_path):
     data, still = tiny_cohort(("a",), ("c",)), replace(OPTIONS, unit_learning_rate=1e-12)
     found = weights(train(tmp_path, data, still))
-    drawn = new_model(OPTIONS, data, torch.device("cpu"))
+    drawn = new_model(OPTIONS, data)
     drawn.draw(0)
     for name, start in drawn.named_parameters():
         moved = not torch.allclose(found[name], start, atol=1e-6)
-        assert moved != name.startswith("sessions."), name
+        assert moved != name.startswith("units."), name

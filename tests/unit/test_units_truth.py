@@ -44,13 +44,17 @@ def folders(tmp_path_factory):
     """Stages 3 to 5 of a cohort of four small mice."""
     torch.set_num_threads(1)
     base = tmp_path_factory.mktemp("truth")
-    like = FittedDecoder("all", "all", 0, 1, "crossfit", SMALL, "", TASKS, {}, None)
+    like = FittedDecoder(
+        "all", "all", 0, 1, "crossfit", SMALL, "drifting_gratings", TASKS, {}, None
+    )
     data = tuple(
         session_of(simulate_session(SIMULATE, mouse.session), like)
         for mouse in simulated_mice(SIMULATE)
     )
     decoders = base / "decoders"
-    train_cohort(CohortName("all", "all"), CohortData(data, (), TASKS), SMALL, decoders, None)
+    train_cohort(
+        CohortName("all", "all"), CohortData(data, (), TASKS, tuple(TASKS)), SMALL, decoders, None
+    )
     _write_dictionary(base / "dictionaries", FittedDecoder.load(decoders, 0, 1), data)
     options = UnitOptions(permutations=99)
     measure_units(base / "dictionaries", base / "units", "all", "all", options)
@@ -128,11 +132,11 @@ def test_adapting_to_a_mouse_leaves_the_body_and_the_decoder_unchanged(folders):
     after = decoder.model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     for name, value in adapted.model.state_dict().items():
-        if not name.startswith("sessions."):
+        if not name.startswith(("sessions.", "units.")):
             assert torch.equal(value, before[name])
-    drawn = adapted.model.cells_of(mouse.session).value.clone()
-    adapted.model.cells_of(mouse.session).draw(0, mouse.session)
-    assert not torch.equal(drawn, adapted.model.cells_of(mouse.session).value)  # it was fitted
+    drawn = adapted.model.unit_vectors(mouse.session)[1].clone()
+    adapted.model.units[0].draw(0, mouse.session)
+    assert not torch.equal(drawn, adapted.model.unit_vectors(mouse.session)[1])  # it was fitted
 
 
 def test_the_cre_line_of_a_fresh_mouse_is_not_seen_by_the_fit(folders):

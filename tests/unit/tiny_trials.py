@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from glassbox.decoders.data import CohortData, SessionData
-from glassbox.decoders.options import DecoderOptions
+from glassbox.decoders.data import CohortData, TrialSet
+from glassbox.decoders.options import DecoderOptions, FrontOptions, WindowsOptions
 
 CLASSES = {"direction": np.arange(4) * 90.0, "temporal_frequency": np.array([1.0, 2.0])}
 OPTIONS = DecoderOptions(
@@ -14,7 +14,7 @@ OPTIONS = DecoderOptions(
     value_dim=8,
     latents=4,
     heads=2,
-    window_length_s=1.0,
+    windows=WindowsOptions(drifting_gratings=FrontOptions(0.0, 1.0, 0.5)),
     samples_per_s=8.0,
     epochs=6,
     batch_trials=16,
@@ -23,13 +23,15 @@ OPTIONS = DecoderOptions(
     device="cpu",
     checkpoint_every_s=0.0,
 )
+STIMULUS = "drifting_gratings"
+SAMPLES, PATCHES = 8, 2
 
 
-def tiny_session(name: str, n_cells: int = 6, n_trials: int = 60, seed: int = 0) -> SessionData:
+def tiny_session(name: str, n_cells: int = 6, n_trials: int = 60, seed: int = 0) -> TrialSet:
     """A session whose cells respond to the direction and weakly to the temporal frequency."""
     rng = np.random.default_rng([seed, *name.encode()])
     labels = {task: rng.integers(len(v), size=n_trials) for task, v in CLASSES.items()}
-    windows = rng.normal(size=(n_trials, n_cells, OPTIONS.n_samples))
+    windows = rng.normal(size=(n_trials, n_cells, SAMPLES))
     for task, gain in (("direction", 1.5), ("temporal_frequency", 0.7)):
         tuning = rng.normal(size=(len(CLASSES[task]), n_cells)) * gain
         windows += tuning[labels[task]][:, :, None]
@@ -39,16 +41,18 @@ def tiny_session(name: str, n_cells: int = 6, n_trials: int = 60, seed: int = 0)
     codes = np.array(
         [0, 0, 2, 1, 0], dtype=np.int8
     )  # the block of the fold is test, then selection
-    return SessionData(
+    return TrialSet(
         session=name,
         mouse=f"mouse of {name}",
         cre_line="Cux2-CreERT2",
+        stimulus=STIMULUS,
         store=f"{name}.zarr",
         content_sha256=name,
         trial=np.arange(n_trials),
         windows=windows.astype(np.float32),
         labels=labels,
         parts={fold: codes[block] for fold, block in parts.items()},
+        cell_specimen_id=np.arange(n_cells),
     )
 
 
@@ -60,4 +64,6 @@ def tiny_cohort(
         replace(tiny_session(name, n_cells=6 + i), **changes)
         for i, name in enumerate((*body, *held_out))
     ]
-    return CohortData(tuple(sessions[: len(body)]), tuple(sessions[len(body) :]), CLASSES)
+    return CohortData(
+        tuple(sessions[: len(body)]), tuple(sessions[len(body) :]), CLASSES, tuple(CLASSES)
+    )

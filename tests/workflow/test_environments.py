@@ -13,7 +13,11 @@ from workflow_files import ROOT
 
 HOUSE = ROOT / "workflow"
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
-DISTRIBUTION = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+DISTRIBUTION = {
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "lightning_fabric": "lightning-fabric",
+}
 RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", re.MULTILINE | re.DOTALL)
 # The controller's own: modules that the Snakefile uses and no job's environment needs.
 CONTROLLER = {"snakemake", "jsonschema", "yaml"}

@@ -37,7 +37,10 @@ def options_from(cls: type[T], source: str | Mapping[str, Any], section: str) ->
             f"{section}.{unknown[0]}: no such option. Known: {', '.join(sorted(fields))}."
         )
     hints = typing.get_type_hints(cls)
-    values = {key: _as(hints[key], value, f"{section}.{key}") for key, value in source.items()}
+    values = {
+        key: _as(hints[key], _completed(fields[key].default, value), f"{section}.{key}")
+        for key, value in source.items()
+    }
     missing = [
         name
         for name, field in fields.items()
@@ -57,6 +60,13 @@ def options_from(cls: type[T], source: str | Mapping[str, Any], section: str) ->
 def to_json(options: Any) -> str:
     """The options as one line of JSON with sorted keys, for provenance and for `--options`."""
     return json.dumps(dataclasses.asdict(options), sort_keys=True)
+
+
+def _completed(default: Any, value: Any) -> Any:
+    """What a mapping leaves out of a nested dataclass is as in the field's own default."""
+    if isinstance(value, Mapping) and dataclasses.is_dataclass(default):
+        return dataclasses.asdict(default) | dict(value)
+    return value
 
 
 def _as(hint: Any, value: Any, where: str) -> Any:

@@ -35,6 +35,7 @@ rule train_decoder:
         'python "$SCRIPTS/train_decoder.py" --tensors {input.body:q} --held-out {input.held_out:q}'
         " --cohort {wildcards.cohort:q} --level {params.level:q} --out results/decoders/{wildcards.cohort:q}"
         " --cache results/.cache/decoders/{wildcards.cohort:q}"
+        " --logs results/logs/tensorboard/{wildcards.cohort:q}"
         " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 

@@ -45,15 +45,19 @@ def schema() -> dict[str, Any]:
     }
 
 
-def section(cls: type) -> dict[str, Any]:
-    """The schema of one options dataclass."""
+def section(cls: type, filled: Any = None) -> dict[str, Any]:
+    """The schema of one options dataclass; `filled` has the defaults where it is nested."""
     said, hints = comments(cls), typing.get_type_hints(cls)
     properties = {}
     for field in dataclasses.fields(cls):
         hint = hints[field.name]
-        part = value(hint)
-        if not dataclasses.is_dataclass(hint) and field.default is not dataclasses.MISSING:
-            part["default"] = plain(field.default)
+        default = field.default if filled is None else getattr(filled, field.name)
+        if dataclasses.is_dataclass(hint):
+            part = section(hint, None if default is dataclasses.MISSING else default)
+        else:
+            part = value(hint)
+            if default is not dataclasses.MISSING:
+                part["default"] = plain(default)
         if said.get(field.name):
             part["description"] = said[field.name]
         properties[field.name] = part

@@ -18,6 +18,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     made.add_argument("--level", required=True, help="mouse, genotype, all or heldout")
     made.add_argument("--out", required=True, help="folder to make")
     made.add_argument("--cache", default=None, help="folder of checkpoints")
+    made.add_argument("--logs", default=None, help="folder of TensorBoard events")
     made.add_argument("--options", default="{}", help="section `decoders` as JSON")
     return made.parse_args(argv)
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         with sole_writer(args.cache or args.out):
             data = open_cohort(args.tensors, args.held_out, options)
             name = CohortName(args.cohort, args.level)
-            train_cohort(name, data, options, args.out, args.cache, args.threads)
+            train_cohort(name, data, options, args.out, args.cache, args.threads, args.logs)
     return 0
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import torch
 
 from glassbox.decoders.checkpoint import Checkpoint
-from glassbox.decoders.data import SessionData
+from glassbox.decoders.data import TrialSet
+from glassbox.decoders.devices import local
 from glassbox.decoders.fit import Run, fit
 from glassbox.decoders.fitted import FittedDecoder, FittedSession
-from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
+from glassbox.decoders.identity_keyed import UNITS, IdentityKeyedDecoder
 from glassbox.tensors.splits import TRAIN
 
 _NEVER_S = float("inf")
 
 
-def adapt(decoder: FittedDecoder, data: SessionData) -> FittedDecoder:
+def adapt(decoder: FittedDecoder, data: TrialSet) -> FittedDecoder:
     """A decoder of one new session: the same body, unit vectors fitted to the session's trials.
 
     As for a held-out session: scaling and unit vectors come from the training trials, the best
@@ -27,23 +29,32 @@ def adapt(decoder: FittedDecoder, data: SessionData) -> FittedDecoder:
         data: the new session, with parts for the decoder's fold.
     """
     name = data.session
-    classes = {task: len(values) for task, values in decoder.tasks.items()}
-    model = IdentityKeyedDecoder(decoder.options, {name: data.n_cells}, classes)
+    model = IdentityKeyedDecoder(
+        decoder.options, {name: data.cell_specimen_id}, deepcopy(decoder.model.targets).cpu()
+    )
     body = {
         key: value.cpu()
         for key, value in decoder.model.state_dict().items()
-        if not key.startswith("sessions.")
+        if not key.startswith(("sessions.", UNITS))
     }
     model.load_state_dict(body, strict=False)
-    cells = model.cells_of(name)
-    cells.draw(decoder.seed, name)
-    cells.fit_scaling(data.windows[data.in_part(decoder.fold, TRAIN)])
+    model.units[0].draw(decoder.seed, name)
+    model.scaling(name).fit([data.windows[data.in_part(decoder.fold, TRAIN)]])
     epochs = decoder.options.unit_epochs
     run = Run(name, decoder.seed, decoder.fold, (data,), model.cell_parameters(name), epochs)
     with torch.enable_grad():
-        fit(model, run, decoder.options, Checkpoint(None, name, "", _NEVER_S), _unheard)
+        checkpoint, fabric = Checkpoint(None, name, "", _NEVER_S), local(model.device)
+        fit(model, run, decoder.options, checkpoint, _unheard, fabric)
     model.requires_grad_(False)
-    session = FittedSession(name, data.mouse, data.cre_line, data.n_cells, data.store, True)
+    session = FittedSession(
+        name,
+        data.mouse,
+        data.cre_line,
+        data.cell_specimen_id,
+        (data.stimulus,),
+        data.store,
+        True,
+    )
     return replace(decoder, sessions={name: session}, model=model)
 
 

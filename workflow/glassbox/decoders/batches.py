@@ -12,41 +12,41 @@ from glassbox.decoders.randomness import numpy_generator
 
 @dataclass(frozen=True)
 class Batch:
-    """Trials of one session, and the cells that unit dropout keeps.
+    """Trials of one trial set, and the cells that unit dropout keeps.
 
     Attributes:
-        session: name.
+        key: session and stimulus.
         trials: places of the trials, (batch,), i8.
         keep: indices of the cells that are kept, sorted, (kept,), i8.
     """
 
-    session: str
+    key: tuple[str, str]
     trials: np.ndarray
     keep: np.ndarray
 
 
 def batches_of_epoch(
-    trials: Mapping[str, np.ndarray],
-    cells: Mapping[str, int],
+    trials: Mapping[tuple[str, str], np.ndarray],
+    cells: Mapping[tuple[str, str], int],
     size: int,
     min_cells: int,
     seed: tuple[object, ...],
 ) -> list[Batch]:
-    """The batches of one epoch: every trial once, all sessions in turn.
+    """The batches of one epoch: every trial once, all trial sets in turn.
 
-    The epoch runs in rounds; in each round every session that has trials left gives one batch, in
+    The epoch runs in rounds; in each round every trial set that has trials left gives one batch, in
     random order. Each batch keeps a random number of cells from `min_cells` (or all, where there
     are fewer) to all, and random ones.
 
     Args:
-        trials: training trials of each session, (n,), i8.
-        cells: number of cells of each session.
-        size: trials in a batch, the last of a session may have fewer.
+        trials: training trials of each trial set, (n,), i8.
+        cells: number of cells of each trial set.
+        size: trials in a batch, the last of a trial set may have fewer.
         min_cells: least number of cells kept.
         seed: what the draws depend on; the same seed gives the same batches.
     """
     rng = numpy_generator("batches", *seed)
-    order = {session: rng.permutation(places) for session, places in trials.items()}
+    order = {key: rng.permutation(places) for key, places in trials.items()}
     names = list(trials)
     rounds = max(-(-len(places) // size) for places in order.values())
     batches = []

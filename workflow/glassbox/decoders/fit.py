@@ -9,16 +9,19 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from lightning_fabric import Fabric
 from torch import nn
 
 from glassbox.decoders.batches import Batch, batches_of_epoch
 from glassbox.decoders.checkpoint import Checkpoint
-from glassbox.decoders.data import NO_CLASS, SessionData
-from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
-from glassbox.decoders.metrics import scores_of
+from glassbox.decoders.data import TrialSet, is_counted
+from glassbox.decoders.devices import sum_gradients
+from glassbox.decoders.identity_keyed import UNITS, IdentityKeyedDecoder
+from glassbox.decoders.layers import Noise
+from glassbox.decoders.metrics import r2
 from glassbox.decoders.options import SECTION, DecoderOptions
-from glassbox.decoders.predict import log_probabilities
+from glassbox.decoders.pieces import Piece
+from glassbox.decoders.predict import predicted
 from glassbox.decoders.randomness import torch_generator
 from glassbox.decoders.schedule import one_cycle
 from glassbox.errors import UserError
@@ -36,7 +39,7 @@ class Run:
     Attributes:
         name: of the run, 'body' or the session whose unit vectors are fitted.
         seed, fold: of the decoder.
-        sessions: sessions whose training trials fit and whose selection trials stop.
+        trial_sets: whose training trials fit and whose selection trials stop.
         parameters: names of the parameters that are fitted; all others stay.
         epochs: length of the schedule.
     """
@@ -44,7 +47,7 @@ class Run:
     name: str
     seed: int
     fold: int
-    sessions: tuple[SessionData, ...]
+    trial_sets: tuple[TrialSet, ...]
     parameters: tuple[str, ...]
     epochs: int
 
@@ -55,8 +58,8 @@ class Fit:
 
     Attributes:
         best_epoch: epoch whose weights were kept, from 0.
-        curve: one row for each epoch and task: epoch, loss, task, accuracy and log probability
-            on the selection block.
+        curve: one row for each epoch and task: epoch, loss, task, and on the selection block the
+            accuracy and the mean log probability of classes, the r2 of values.
     """
 
     best_epoch: int
@@ -78,8 +81,9 @@ class _State:
         kept = {f"now.{name}": p for name, p in self.parameters.items()}
         kept |= {f"best.{name}": p for name, p in self.best.items()}
         for name, p in self.parameters.items():
-            for part in ADAM_STATE:
-                kept[f"{part}.{name}"] = self.optimizer.state[p][part]
+            # A parameter that no trial has needed yet has no state.
+            for part, tensor in self.optimizer.state.get(p, {}).items():
+                kept[f"{part}.{name}"] = tensor
         return kept
 
     def facts(self) -> dict[str, Any]:
@@ -97,9 +101,10 @@ class _State:
         for name, p in self.parameters.items():
             p.copy_(tensors[f"now.{name}"])
             self.best[name].copy_(tensors[f"best.{name}"])
-            self.optimizer.state[p] = {
-                part: tensors[f"{part}.{name}"].to(p.device) for part in ADAM_STATE
-            }
+            if f"{ADAM_STATE[0]}.{name}" in tensors:
+                self.optimizer.state[p] = {
+                    part: tensors[f"{part}.{name}"].to(p.device) for part in ADAM_STATE
+                }
 
     def keep_best(self, score: float) -> None:
         if score > self.best_score:
@@ -114,6 +119,7 @@ def fit(
     options: DecoderOptions,
     checkpoint: Checkpoint,
     report: Report,
+    fabric: Fabric,
 ) -> Fit:
     """Fit the parameters of a run; the model ends with those of its best epoch.
 
@@ -133,16 +139,17 @@ def fit(
     data = _on_device(run, model)
     report(state.epoch, "taken up" if state.epoch else "started")
     while state.epoch < run.epochs and state.epoch - state.best_epoch <= options.patience:
-        loss = _train_epoch(model, run, options, state, data)
+        loss = _train_epoch(model, run, options, state, data, fabric)
         results = _selection_results(model, run, data)
         _note(state, loss, results)
+        _log(fabric, run, state.epoch, loss, results)
         state.keep_best(selection_score(results))
         state.epoch += 1
-        if checkpoint.due():
+        if fabric.is_global_zero and checkpoint.due():
             checkpoint.save(state.tensors(), state.facts())
         report(1, _how_it_goes(loss, results))
     report(run.epochs - state.epoch, "done")
-    if kept is None or state.epoch > kept[1]["epoch"]:
+    if fabric.is_global_zero and (kept is None or state.epoch > kept[1]["epoch"]):
         checkpoint.save(state.tensors(), state.facts())
     with torch.no_grad():
         for name, p in parameters.items():
@@ -151,62 +158,99 @@ def fit(
 
 
 def loss_of(
-    logits: Mapping[str, torch.Tensor], labels: Mapping[str, torch.Tensor], smoothing: float
+    model: IdentityKeyedDecoder,
+    answers: Sequence[Mapping[str, torch.Tensor]],
+    labels: Sequence[Mapping[str, torch.Tensor]],
+    counts: Mapping[str, int],
+    smoothing: float,
 ) -> torch.Tensor:
-    """Sum over the tasks of the mean cross-entropy of the trials that have a class."""
-    total = torch.zeros((), device=next(iter(logits.values())).device)
-    for task, table in logits.items():
-        summed = F.cross_entropy(
-            table,
-            labels[task],
-            ignore_index=NO_CLASS,
-            label_smoothing=smoothing,
-            reduction="sum",
-        )
-        total = total + summed / (labels[task] != NO_CLASS).sum().clamp(min=1)
+    """Sum over the tasks of the mean loss of their labelled trials (see `Targets.loss`).
+
+    Args:
+        model: whose targets say what a loss is.
+        answers, labels: by task, for each piece.
+        counts: labelled trials of each task in the whole step.
+        smoothing: of the labels of classes.
+    """
+    total = torch.zeros((), device=model.device)
+    for answer, label in zip(answers, labels, strict=True):
+        for task, given in answer.items():
+            if counts[task]:
+                summed = model.targets.loss(task, given.float(), label[task], smoothing)
+                total = total + summed / counts[task]
     return total
 
 
-def selection_score(results: Mapping[str, tuple[float, float]]) -> float:
-    """What early stopping maximises: the mean log probability, averaged over the tasks."""
-    return float(np.mean([log_probability for _, log_probability in results.values()]))
+@dataclass(frozen=True)
+class Result:
+    """How well a task is decoded on selection trials.
+
+    Attributes:
+        metrics: by name, for the curve.
+        skill: share of the loss of a guess that is avoided; 1 is perfect, 0 a guess.
+    """
+
+    metrics: Mapping[str, float]
+    skill: float
+
+
+def selection_score(results: Mapping[str, Result]) -> float:
+    """What early stopping maximises: the skill, averaged over the tasks."""
+    return float(np.mean([result.skill for result in results.values()]))
 
 
 @dataclass(frozen=True)
 class _Data:
-    """Windows and labels of the sessions of a run on the model's device, by session."""
+    """Windows and labels of the trial sets of a run on the model's device."""
 
-    windows: Mapping[str, torch.Tensor]
-    labels: Mapping[str, Mapping[str, torch.Tensor]]
+    sets: Mapping[tuple[str, str], TrialSet]
+    windows: Mapping[tuple[str, str], torch.Tensor]
+    labels: Mapping[tuple[str, str], Mapping[str, torch.Tensor]]
 
 
 def _on_device(run: Run, model: IdentityKeyedDecoder) -> _Data:
     windows, labels = {}, {}
-    for data in run.sessions:
-        windows[data.session] = torch.from_numpy(data.windows).to(model.device)
-        labels[data.session] = {
+    for data in run.trial_sets:
+        windows[data.key] = torch.from_numpy(data.windows).to(model.device)
+        labels[data.key] = {
             task: torch.from_numpy(values).to(model.device) for task, values in data.labels.items()
         }
-    return _Data(windows, labels)
+    return _Data({data.key: data for data in run.trial_sets}, windows, labels)
 
 
 def _train_epoch(
-    model: IdentityKeyedDecoder, run: Run, options: DecoderOptions, state: _State, data: _Data
+    model: IdentityKeyedDecoder,
+    run: Run,
+    options: DecoderOptions,
+    state: _State,
+    data: _Data,
+    fabric: Fabric,
 ) -> float:
     """One pass over the training trials; the mean loss."""
     steps = _grouped(_batches(run, options, state.epoch), options.batches_per_step)
-    noise = torch_generator("noise", run.name, run.seed, run.fold, state.epoch, device=model.device)
     total = torch.zeros((), device=model.device)
     for i, batches in enumerate(steps):
         share = (state.epoch + i / len(steps)) / run.epochs
         rate, momentum = one_cycle(share, options.warm_up)
         for group, highest in zip(state.optimizer.param_groups, state.highest_rates, strict=True):
             group["lr"], group["betas"] = highest * rate, (momentum, SECOND_MOMENTUM)
-        loss = _loss_of_step(model, batches, options, data, noise)
+        noise = [
+            torch_generator(
+                "noise", run.name, run.seed, run.fold, state.epoch, i, place, device=model.device
+            )
+            for place in range(len(batches))
+        ]
         state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        mine = range(fabric.global_rank, len(batches), fabric.world_size)
+        if mine:
+            with fabric.autocast():
+                loss = _loss_of_step(model, batches, mine, options, data, noise)
+            fabric.backward(loss)
+            total += loss.detach()
+        sum_gradients(fabric, state.parameters.values())
         state.optimizer.step()
-        total += loss.detach()
+    if fabric.world_size > 1:
+        total = fabric.all_reduce(total, reduce_op="sum")
     mean = float(total) / len(steps)
     if not math.isfinite(mean):
         raise UserError(
@@ -219,8 +263,8 @@ def _train_epoch(
 
 def _batches(run: Run, options: DecoderOptions, epoch: int) -> list[Batch]:
     return batches_of_epoch(
-        {data.session: data.in_part(run.fold, TRAIN) for data in run.sessions},
-        {data.session: data.n_cells for data in run.sessions},
+        {data.key: data.in_part(run.fold, TRAIN) for data in run.trial_sets},
+        {data.key: data.n_cells for data in run.trial_sets},
         options.batch_trials,
         options.min_cells,
         (run.name, run.seed, run.fold, epoch),
@@ -234,59 +278,82 @@ def _grouped(batches: Sequence[Batch], size: int) -> list[Sequence[Batch]]:
 def _loss_of_step(
     model: IdentityKeyedDecoder,
     batches: Sequence[Batch],
+    mine: Sequence[int],
     options: DecoderOptions,
     data: _Data,
-    noise: torch.Generator,
+    noise: Sequence[torch.Generator],
 ) -> torch.Tensor:
-    entering, labels = [], {task: [] for task in model.tasks}
+    """The part of the loss of a step that this process's batches make."""
+    counts = dict.fromkeys(model.tasks, 0)
     for batch in batches:
+        for task, label in data.sets[batch.key].labels.items():
+            counts[task] = counts.get(task, 0) + int(is_counted(label[batch.trials]).sum())
+    pieces, labels = [], []
+    for place in mine:
+        batch = batches[place]
         trials = torch.from_numpy(batch.trials).to(model.device)
         keep = torch.from_numpy(batch.keep).to(model.device)
-        windows = data.windows[batch.session].index_select(0, trials)
-        entering.append(model.entering(batch.session, windows, keep))
-        for task, found in labels.items():
-            found.append(data.labels[batch.session][task].index_select(0, trials))
-    latents = model.process(torch.cat(entering), noise)
-    joined = {task: torch.cat(found) for task, found in labels.items()}
-    return loss_of(model.readout(latents, noise), joined, options.label_smoothing)
+        windows = data.windows[batch.key].index_select(0, trials)
+        pieces.append(Piece(*batch.key, windows, keep))
+        known = data.labels[batch.key].items()
+        labels.append({task: label.index_select(0, trials) for task, label in known})
+    rows = [len(piece.windows) for piece in pieces]
+    answers = model(pieces, Noise([noise[place] for place in mine], rows))
+    return loss_of(model, answers, labels, counts, options.label_smoothing)
 
 
-def _selection_results(
-    model: IdentityKeyedDecoder, run: Run, data: _Data
-) -> dict[str, tuple[float, float]]:
-    """Accuracy and mean log probability by task over the selection trials of all sessions."""
-    found: dict[str, list] = {task: [] for task in model.tasks}
-    for session in run.sessions:
-        places = session.in_part(run.fold, SELECTION)
-        windows = data.windows[session.session][torch.from_numpy(places).to(model.device)]
-        for task, table in log_probabilities(model, session.session, windows).items():
-            part = np.full(len(places), SELECTION)
-            found[task].append(scores_of(table, session.labels[task][places], part))
-    return {
-        task: (
-            float(np.concatenate([s.correct for s in scores]).mean()),
-            float(np.concatenate([s.log_probability for s in scores]).mean()),
-        )
-        for task, scores in found.items()
-    }
+def _selection_results(model: IdentityKeyedDecoder, run: Run, data: _Data) -> dict[str, Result]:
+    """How well each task is decoded on the selection trials of all sessions together."""
+    answers: dict[str, list[np.ndarray]] = {task: [] for task in model.tasks}
+    truths: dict[str, list[np.ndarray]] = {task: [] for task in model.tasks}
+    for key, trials in data.sets.items():
+        places = trials.in_part(run.fold, SELECTION)
+        windows = data.windows[key][torch.from_numpy(places).to(model.device)]
+        for task, table in predicted(model, *key, windows).items():
+            label = trials.labels[task][places]
+            known = is_counted(label)
+            answers[task].append(table[known])
+            truths[task].append(label[known])
+    found = {}
+    for task in model.tasks:
+        if sum(map(len, truths[task])):
+            answer, truth = np.concatenate(answers[task]), np.concatenate(truths[task])
+            values = model.targets.is_value(task)
+            found[task] = _value_result(answer, truth) if values else _class_result(answer, truth)
+    return found
 
 
-def _note(state: _State, loss: float, results: Mapping[str, tuple[float, float]]) -> None:
-    for task, (accuracy, log_probability) in results.items():
-        state.curve.append(
-            {
-                "epoch": state.epoch,
-                "loss": loss,
-                "task": task,
-                "selection_accuracy": accuracy,
-                "selection_log_probability": log_probability,
-            }
-        )
+def _class_result(log_probability: np.ndarray, truth: np.ndarray) -> Result:
+    chosen = log_probability[np.arange(len(truth)), truth].astype(np.float64)
+    accuracy = float((log_probability.argmax(axis=1) == truth).mean())
+    mean = float(chosen.mean())
+    skill = 1 + mean / math.log(log_probability.shape[1])
+    return Result({"accuracy": accuracy, "log_probability": mean}, skill)
 
 
-def _how_it_goes(loss: float, results: Mapping[str, tuple[float, float]]) -> str:
-    accuracies = (f"{task} {accuracy:.3f}" for task, (accuracy, _) in results.items())
-    return f"loss {loss:.3f} · selection {', '.join(accuracies)}"
+def _value_result(answer: np.ndarray, truth: np.ndarray) -> Result:
+    share = r2(answer, truth)
+    return Result({"r2": share}, share)
+
+
+def _note(state: _State, loss: float, results: Mapping[str, Result]) -> None:
+    for task, result in results.items():
+        row = {"epoch": state.epoch, "loss": loss, "task": task}
+        state.curve.append(row | {f"selection_{k}": v for k, v in result.metrics.items()})
+
+
+def _log(fabric: Fabric, run: Run, epoch: int, loss: float, results: Mapping[str, Result]) -> None:
+    """To the loggers, where there are any: one group for each run."""
+    where = f"seed{run.seed}-fold{run.fold}/{run.name}"
+    metrics = {f"{where}/loss": loss}
+    for task, result in results.items():
+        metrics |= {f"{where}/{task} {name}": value for name, value in result.metrics.items()}
+    fabric.log_dict(metrics, step=epoch)
+
+
+def _how_it_goes(loss: float, results: Mapping[str, Result]) -> str:
+    known = [f"{t} {next(iter(r.metrics.values())):.3f}" for t, r in results.items()]
+    return f"loss {loss:.3f} · selection {', '.join(known)}"
 
 
 def _groups(
@@ -298,7 +365,7 @@ def _groups(
     """
     groups: dict[str, list[nn.Parameter]] = {"body": [], "key": [], "value": []}
     for name, parameter in parameters.items():
-        own = name.startswith("sessions.")
+        own = name.startswith(UNITS)
         groups[name.rsplit(".", 1)[1] if own else "body"].append(parameter)
     return [
         {

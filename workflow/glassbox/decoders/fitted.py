@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,34 @@ from safetensors.torch import load_file
 from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
 from glassbox.decoders.options import SECTION, DecoderOptions
 from glassbox.decoders.predict import piece_of
+from glassbox.decoders.targets import targets_of
 from glassbox.errors import UserError
 from glassbox.options import options_from
 
 
 @dataclass(frozen=True)
 class FittedSession:
-    """What a decoder knows of one of its sessions; `store` is the name of the tensor's folder."""
+    """What a decoder knows of one of its sessions.
+
+    Attributes:
+        session, mouse, cre_line: texts.
+        cells: identity of each cell over sessions, (cells,), i8.
+        stimuli: those whose trials were decoded.
+        store: name of the tensor's folder.
+        held_out: the body was trained without it.
+    """
 
     session: str
     mouse: str
     cre_line: str
-    n_cells: int
+    cells: np.ndarray = field(repr=False)
+    stimuli: tuple[str, ...]
     store: str
     held_out: bool
+
+    @property
+    def n_cells(self) -> int:
+        return len(self.cells)
 
 
 @dataclass(frozen=True)
@@ -40,8 +54,9 @@ class FittedDecoder:
         cohort, level: of the decoder.
         seed, fold, split: which one it is.
         options: as it was trained.
-        stimulus: the stimulus whose trials it decodes.
-        tasks: class values by task, (classes,), f8; class index i of a label is value i.
+        stimulus: the stimulus whose trials the stages after it look at, that of its first task.
+        tasks: class values by task of that stimulus, (classes,), f8; class index i of a label is
+            value i.
         sessions: by name, those of the body first, then held-out ones.
         model: the network, in evaluation: no method draws random numbers.
     """
@@ -68,15 +83,22 @@ class FittedDecoder:
         """
         folder = Path(folder)
         about = read_description(folder)
-        tasks = {task: np.asarray(values) for task, values in about["tasks"].items()}
         options = options_from(DecoderOptions, about["options"], SECTION)
-        tasks = {task: tasks[task] for task in options.tasks}
-        sessions = {entry["session"]: FittedSession(**entry) for entry in about["sessions"]}
-        model = IdentityKeyedDecoder(
-            options,
-            {name: session.n_cells for name, session in sessions.items()},
-            {task: len(values) for task, values in tasks.items()},
-        )
+        classes = {
+            t: np.asarray(about["classes"][t]) for t in about["tasks"] if t in about["classes"]
+        }
+        sessions = {
+            entry["session"]: FittedSession(
+                **entry | {"cells": np.asarray(entry["cells"]), "stimuli": tuple(entry["stimuli"])}
+            )
+            for entry in about["sessions"]
+        }
+        targets = targets_of(options, about["tasks"], {t: len(v) for t, v in classes.items()})
+        cells = {name: session.cells for name, session in sessions.items()}
+        body = [name for name, session in sessions.items() if not session.held_out]
+        model = IdentityKeyedDecoder(options, cells, targets, body if options.share_units else ())
+        stimulus = targets.stimuli[0]
+        tasks = {task: classes[task] for task in targets.of(stimulus) if task in classes}
         path = folder / f"seed{seed}-fold{fold}.safetensors"
         if not path.exists():
             raise UserError(
@@ -98,7 +120,7 @@ class FittedDecoder:
             fold=fold,
             split=about["split"],
             options=options,
-            stimulus=about["stimulus"],
+            stimulus=stimulus,
             tasks=tasks,
             sessions=sessions,
             model=model,
@@ -106,7 +128,11 @@ class FittedDecoder:
 
     @torch.inference_mode()
     def latents(
-        self, session: str, windows: np.ndarray | torch.Tensor, keep: np.ndarray | None = None
+        self,
+        session: str,
+        windows: np.ndarray | torch.Tensor,
+        keep: np.ndarray | None = None,
+        stimulus: str | None = None,
     ) -> torch.Tensor:
         """Activations at the hook point `latents`, (trials, latents, dim), f4.
 
@@ -114,44 +140,46 @@ class FittedDecoder:
             session: whose cells the windows are of.
             windows: raw dF/F, (trials, cells, samples), f4; scaling happens inside.
             keep: indices of the cells to use; None: all.
+            stimulus: whose trials the windows are of; None: the decoder's first.
         """
-        self._check(session, windows)
+        stimulus = stimulus or self.stimulus
+        self._check(session, stimulus, windows)
         windows = torch.as_tensor(windows, dtype=torch.float32)
         kept = None if keep is None else torch.as_tensor(keep).to(self.model.device)
-        pieces = windows.split(piece_of(self.model, windows.shape[1]))
-        return torch.cat(
-            [self.model.encode(session, p.to(self.model.device), kept) for p in pieces]
-        )
+        device = self.model.device
+        pieces = windows.split(piece_of(self.model, stimulus, windows.shape[1]))
+        return torch.cat([self.model.encode(session, stimulus, p.to(device), kept) for p in pieces])
 
     @torch.inference_mode()
     def readout(self, latents: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits by task, (trials, classes), from activations at the hook point."""
-        return self.model.readout(latents)
+        return self.model.readout(latents, tuple(self.tasks))
 
     @torch.inference_mode()
-    def receptive_fields(self, session: str) -> torch.Tensor:
+    def receptive_fields(self, session: str, stimulus: str | None = None) -> torch.Tensor:
         """What enters each latent for one unit of scaled dF/F, (cells, samples, latents, dim).
 
         Exact: the encoder is linear in the scaled dF/F of a trial.
         """
-        model = self.model
-        pattern = model.attention_pattern(session)
+        model, stimulus = self.model, stimulus or self.stimulus
+        pattern = model.attention_pattern(session, stimulus)
         heads, latents, _ = pattern.shape
-        value = model.cells_of(session).value
+        _, value = model.unit_vectors(session)
         per_cell = pattern.view(heads, latents, len(value), -1)
         projection = model.value.weight.unflatten(0, (heads, -1))
         output = model.attended.weight.unflatten(1, (heads, -1))
         weight = torch.einsum("oha,hae->ohe", output, projection)
-        field = torch.einsum("hlcp,ce,se,ohe->cpslo", per_cell, value, model.filters, weight)
+        filters = model.fronts[stimulus].filters
+        field = torch.einsum("hlcp,ce,se,ohe->cpslo", per_cell, value, filters, weight)
         return field.flatten(1, 2) * len(value) ** 0.5
 
-    def _check(self, session: str, windows: np.ndarray | torch.Tensor) -> None:
+    def _check(self, session: str, stimulus: str, windows: np.ndarray | torch.Tensor) -> None:
         if session not in self.sessions:
             raise UserError(
                 f"{self.cohort}: the decoder does not know the session {session}; it knows "
                 f"{', '.join(self.sessions)}."
             )
-        expected = (self.sessions[session].n_cells, self.options.n_samples)
+        expected = (self.sessions[session].n_cells, self.options.n_samples(stimulus))
         if tuple(windows.shape[1:]) != expected:
             raise UserError(
                 f"{session}: expected windows of {expected[0]} cells × {expected[1]} samples; "

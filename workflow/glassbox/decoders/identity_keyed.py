@@ -17,48 +17,91 @@ latents.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
-from glassbox.decoders.cells import SessionCells
-from glassbox.decoders.layers import ProcessorBlock, drop
-from glassbox.decoders.options import DecoderOptions
+from glassbox.decoders.cells import SessionScaling, UnitVectors, identities
+from glassbox.decoders.layers import Noise, ProcessorBlock, drop
+from glassbox.decoders.options import DecoderOptions, FrontOptions
+from glassbox.decoders.pieces import Piece
 from glassbox.decoders.randomness import torch_generator
+from glassbox.decoders.targets import Targets
 
 EMBEDDING_STD = 0.02  # of patch embeddings and task queries at the start
 # Latents must differ from the start, or all attend alike: on selection blocks of a real session the
 # log probability of temporal frequency is −0.85 with 1 and −0.88 with 0.02.
 LATENT_STD = 1.0
 FILTER_NOISE = 0.02  # of the patch filters around the mean over the patch at the start
+UNITS = "units."  # how the names of the parameters begin that belong to units, not to the body
+
+
+class Front(nn.Module):
+    """What belongs to the time course of one stimulus.
+
+    Attributes:
+        patch: embedding of each patch of the window, (patches, dim).
+        filters: over the samples of a patch, (samples of a patch, value_dim); bias: (value_dim,).
+    """
+
+    def __init__(self, options: FrontOptions, samples_per_s: float, dim: int, value_dim: int):
+        super().__init__()
+        samples = options.patch_samples(samples_per_s)
+        self.patch = nn.Parameter(torch.zeros(options.n_samples(samples_per_s) // samples, dim))
+        self.filters = nn.Parameter(torch.zeros(samples, value_dim))
+        self.bias = nn.Parameter(torch.zeros(value_dim))
+
+    def draw(self, noise: torch.Generator) -> None:
+        nn.init.normal_(self.patch, std=EMBEDDING_STD, generator=noise)
+        nn.init.normal_(self.filters, 1 / len(self.filters), FILTER_NOISE, generator=noise)
 
 
 class IdentityKeyedDecoder(nn.Module):
-    """Decodes the conditions of trials from windows of dF/F.
+    """Decodes what trials showed from windows of dF/F.
 
     Args:
         options: sizes of the model.
-        cells: number of cells by session.
-        classes: number of classes by task.
+        cells: identity of each cell over sessions, (cells,) i8, by session.
+        targets: what is decoded.
+        sharing: sessions in which cells of one identity have the same vectors.
     """
 
     def __init__(
-        self, options: DecoderOptions, cells: Mapping[str, int], classes: Mapping[str, int]
+        self,
+        options: DecoderOptions,
+        cells: Mapping[str, np.ndarray],
+        targets: Targets,
+        sharing: Collection[str] = (),
     ):
         super().__init__()
         dim, value_dim = options.dim, options.value_dim
         self.heads, self.dropout = options.heads, options.dropout
-        self.tasks = tuple(classes)
-        self._place = {session: place for place, session in enumerate(cells)}
+        self.targets = targets
+        self.tasks = targets.tasks
         clip = (options.clip_low, options.clip_high)
-        self.sessions = nn.ModuleList(SessionCells(n, dim, value_dim, clip) for n in cells.values())
-
-        self.patch = nn.Parameter(torch.zeros(options.n_patches, dim))
+        tables, places = identities(cells, sharing)
+        self._place = {session: place for place, session in enumerate(cells)}
+        self._table = {session: table for session, (table, _) in places.items()}
+        self._table_names = tuple(name for name, _ in tables)
+        self.units = nn.ModuleList(UnitVectors(n, dim, value_dim) for _, n in tables)
+        self.sessions = nn.ModuleList(
+            SessionScaling(torch.from_numpy(places[session][1]), clip) for session in cells
+        )
+        # A session whose cells are its table, in order, needs no look-up.
+        self._own = {
+            session: np.array_equal(unit, np.arange(tables[table][1]))
+            for session, (table, unit) in places.items()
+        }
+        self.fronts = nn.ModuleDict(
+            {
+                stimulus: Front(options.front(stimulus), options.samples_per_s, dim, value_dim)
+                for stimulus in targets.stimuli
+            }
+        )
         self.norm_key = nn.LayerNorm(dim)
         self.key = nn.Linear(dim, dim, bias=False)
-        self.filters = nn.Parameter(torch.zeros(options.patch_samples, value_dim))
-        self.filters_bias = nn.Parameter(torch.zeros(value_dim))
         self.latent = nn.Parameter(torch.zeros(options.latents, dim))
         self.query = nn.Linear(dim, dim, bias=False)
         self.value = nn.Linear(value_dim, dim, bias=False)
@@ -68,10 +111,10 @@ class IdentityKeyedDecoder(nn.Module):
             for _ in range(options.depth)
         )
         self.norm_latents = nn.LayerNorm(dim)
-        self.task_query = nn.Parameter(torch.zeros(len(classes), dim))
+        self.task_query = nn.Parameter(torch.zeros(len(self.tasks), dim))
         self.task_key = nn.Linear(dim, dim, bias=False)
         self.task_value = nn.Linear(dim, dim)
-        self.logits = nn.ModuleList(nn.Linear(dim, n) for n in classes.values())
+        self.answers = nn.ModuleList(nn.Linear(dim, targets.width(task)) for task in self.tasks)
 
     @property
     def session_names(self) -> tuple[str, ...]:
@@ -81,18 +124,36 @@ class IdentityKeyedDecoder(nn.Module):
     def device(self) -> torch.device:
         return self.latent.device
 
-    def cells_of(self, session: str) -> SessionCells:
-        """The cells of a session: their vectors and scaling."""
+    def numbers_per_cell(self, stimulus: str) -> int:
+        """Numbers that a trial needs for each cell at the widest place."""
+        front = self.fronts[stimulus]
+        return front.patch.shape[0] * front.filters.shape[1]
+
+    def scaling(self, session: str) -> SessionScaling:
+        """The scaling of a session's cells."""
         return self.sessions[self._place[session]]
+
+    def unit_vectors(
+        self, session: str, keep: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Key and value vectors of a session's cells, (cells, dim) and (cells, value_dim)."""
+        units = self.units[self._table[session]]
+        if self._own[session]:
+            if keep is None:
+                return units.key, units.value
+            return units.key[keep], units.value[keep]
+        which = self.scaling(session).unit
+        which = which if keep is None else which[keep]
+        return units.key[which], units.value[which]
 
     def body_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that all sessions share."""
-        return tuple(n for n, _ in self.named_parameters() if not n.startswith("sessions."))
+        return tuple(n for n, _ in self.named_parameters() if not n.startswith(UNITS))
 
     def cell_parameters(self, session: str) -> tuple[str, ...]:
         """Names of the unit key and value vectors of a session."""
-        place = self._place[session]
-        return f"sessions.{place}.key", f"sessions.{place}.value"
+        table = self._table[session]
+        return f"{UNITS}{table}.key", f"{UNITS}{table}.value"
 
     @torch.no_grad()
     def draw(self, seed: int) -> None:
@@ -102,54 +163,80 @@ class IdentityKeyedDecoder(nn.Module):
         """
         noise = torch_generator(seed, "body")
         for name, module in self.named_modules():
-            if isinstance(module, nn.Linear) and not name.startswith("sessions."):
+            if isinstance(module, nn.Linear):
                 bound = 1 / math.sqrt(module.in_features)
-                nn.init.uniform_(module.weight, -bound, bound, generator=noise)
+                drawn = (
+                    torch_generator(seed, "answers", self.tasks[int(name.split(".")[1])])
+                    if name.startswith("answers.")
+                    else noise
+                )
+                nn.init.uniform_(module.weight, -bound, bound, generator=drawn)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        for embedding in (self.patch, self.task_query):
-            nn.init.normal_(embedding, std=EMBEDDING_STD, generator=noise)
+        nn.init.normal_(self.task_query, std=EMBEDDING_STD, generator=noise)
         nn.init.normal_(self.latent, std=LATENT_STD, generator=noise)
-        nn.init.normal_(self.filters, 1 / len(self.filters), FILTER_NOISE, generator=noise)
-        for session in self.session_names:
-            self.cells_of(session).draw(seed, session)
+        for stimulus, front in self.fronts.items():
+            front.draw(torch_generator(seed, "front", stimulus))
+        for units, name in zip(self.units, self._table_names, strict=True):
+            units.draw(seed, name)
 
-    def attention_pattern(self, session: str, keep: torch.Tensor | None = None) -> torch.Tensor:
+    def attention_pattern(
+        self, session: str, stimulus: str, keep: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """How much each latent takes from each token, (heads, latents, cells × patches).
 
         It sums to 1 over the tokens, cell by cell and inside a cell patch by patch, and is the
         same for every trial.
         """
-        who = self.cells_of(session).key
-        if keep is not None:
-            who = who[keep]
+        who, _ = self.unit_vectors(session, keep)
+        return self._pattern(who, stimulus)
+
+    def _pattern(self, who: torch.Tensor, stimulus: str) -> torch.Tensor:
         dim = who.shape[1]
-        tokens = self.norm_key(who[:, None] + self.patch).reshape(-1, dim)
+        tokens = self.norm_key(who[:, None] + self.fronts[stimulus].patch).reshape(-1, dim)
         per_head = (-1, self.heads, dim // self.heads)
         key, query = self.key(tokens).view(per_head), self.query(self.latent).view(per_head)
         score = torch.einsum("lhd,thd->hlt", query, key) / math.sqrt(dim // self.heads)
         return score.softmax(dim=-1)
 
+    def forward(
+        self, pieces: Sequence[Piece], noise: Noise | None = None
+    ) -> tuple[dict[str, torch.Tensor], ...]:
+        """Answers by task for each piece: logits (trials, classes), or values (trials,).
+
+        Only the tasks that the trials of a piece's stimulus serve are answered.
+        """
+        entering = [self.entering(p.session, p.stimulus, p.windows, p.keep) for p in pieces]
+        latents = self.process(torch.cat(entering), noise)
+        answers: list[dict[str, torch.Tensor]] = [{} for _ in pieces]
+        said = self._said(latents, noise)
+        sizes = [len(part) for part in entering]
+        for place, part in enumerate(said.split(sizes)):
+            tasks = self.targets.of(pieces[place].stimulus)
+            answers[place] = {task: self._answer(task, part) for task in tasks}
+        return tuple(answers)
+
     def encode(
         self,
         session: str,
+        stimulus: str,
         windows: torch.Tensor,
         keep: torch.Tensor | None = None,
-        noise: torch.Generator | None = None,
+        noise: Noise | None = None,
     ) -> torch.Tensor:
         """From raw windows of dF/F to the hook point `latents`, behind the last processor block.
 
         Args:
             windows: (trials, cells, samples), unscaled.
             keep: indices of the cells to use, (kept,), i8; None: all.
-            noise: generator of dropout; None: no dropout.
+            noise: of dropout; None: no dropout.
 
         Returns:
             (trials, latents, dim).
         """
-        return self.process(self.entering(session, windows, keep), noise)
+        return self.process(self.entering(session, stimulus, windows, keep), noise)
 
-    def process(self, entering: torch.Tensor, noise: torch.Generator | None) -> torch.Tensor:
+    def process(self, entering: torch.Tensor, noise: Noise | None = None) -> torch.Tensor:
         """The latents behind the last processor block, from what `entering` gave."""
         latents = self.latent + drop(entering, self.dropout, noise)
         for block in self.processor:
@@ -157,21 +244,21 @@ class IdentityKeyedDecoder(nn.Module):
         return latents
 
     def entering(
-        self, session: str, windows: torch.Tensor, keep: torch.Tensor | None = None
+        self, session: str, stimulus: str, windows: torch.Tensor, keep: torch.Tensor | None = None
     ) -> torch.Tensor:
         """What the encoder adds to the latents, (trials, latents, dim): linear in scaled dF/F."""
-        cells = self.cells_of(session)
-        value = cells.value
+        front = self.fronts[stimulus]
+        who, value = self.unit_vectors(session, keep)
         if keep is not None:
-            windows, value = windows[:, keep], value[keep]
-        scaled = cells.scaled(windows, keep)
+            windows = windows[:, keep]
+        scaled = self.scaling(session).scaled(windows, keep)
         trials, n_cells, _ = scaled.shape
-        samples, value_dim = self.filters.shape
+        samples, value_dim = front.filters.shape
         # Trials lie innermost, so that all heads and latents attend in one matrix product.
         tokens = scaled.view(trials, -1, samples).transpose(0, 1).reshape(-1, samples)
-        said = torch.addmm(self.filters_bias, tokens, self.filters)
+        said = torch.addmm(front.bias, tokens, front.filters)
         said = said.view(n_cells, -1, value_dim) * value[:, None]
-        pattern = self.attention_pattern(session, keep)
+        pattern = self._pattern(who, stimulus)
         heard = pattern.flatten(0, 1) @ said.view(pattern.shape[2], trials * value_dim)
         heard = heard.view(self.heads, -1, trials, value_dim) * math.sqrt(n_cells)
         # Values are projected after they have been averaged over the tokens: the same, and cheaper.
@@ -179,13 +266,27 @@ class IdentityKeyedDecoder(nn.Module):
         return self.attended(torch.einsum("hlbe,hde->blhd", heard, per_head).flatten(2))
 
     def readout(
-        self, latents: torch.Tensor, noise: torch.Generator | None = None
+        self,
+        latents: torch.Tensor,
+        tasks: Sequence[str] | None = None,
+        noise: Noise | None = None,
     ) -> dict[str, torch.Tensor]:
-        """Logits by task, (trials, classes), from the hook point `latents`, (trials, latents, dim).
+        """Answers by task from the hook point `latents`, (trials, latents, dim).
 
-        It needs no session. The projection of the keys is folded into the queries (q · W k =
-        (qᵀ W) · k), and the values are projected after they have been averaged over the latents,
-        so that a call costs little more than one pass over the latents.
+        It needs no session.
+
+        Args:
+            tasks: which are answered; None: all.
+        """
+        said = self._said(latents, noise)
+        return {task: self._answer(task, said) for task in tasks or self.tasks}
+
+    def _said(self, latents: torch.Tensor, noise: Noise | None) -> torch.Tensor:
+        """What each task's query hears in the latents, (trials, tasks, dim).
+
+        The projection of the keys is folded into the queries (q · W k = (qᵀ W) · k), and the
+        values are projected after they have been averaged over the latents, so that a call costs
+        little more than one pass over the latents.
         """
         trials, _, dim = latents.shape
         tasks, heads, head_dim = len(self.tasks), self.heads, dim // self.heads
@@ -197,8 +298,8 @@ class IdentityKeyedDecoder(nn.Module):
         heard = heard.reshape(trials, tasks, heads, dim)
         value = self.task_value.weight.view(heads, head_dim, dim)
         said = torch.einsum("bthi,hdi->bthd", heard, value).reshape(trials, tasks, dim)
-        said = drop(said + self.task_value.bias, self.dropout, noise)
-        return {
-            task: layer(said[:, i])
-            for i, (task, layer) in enumerate(zip(self.tasks, self.logits, strict=True))
-        }
+        return drop(said + self.task_value.bias, self.dropout, noise)
+
+    def _answer(self, task: str, said: torch.Tensor) -> torch.Tensor:
+        place = self.tasks.index(task)
+        return self.targets.answer(task, self.answers[place](said[:, place]))

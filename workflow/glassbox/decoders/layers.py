@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 
-def drop(x: torch.Tensor, rate: float, noise: torch.Generator | None) -> torch.Tensor:
-    """Dropout with a generator of its own; no `noise`, no dropout.
+class Noise:
+    """Random numbers for the rows of several batches that are processed as one.
+
+    Each batch has a generator of its own, so that its numbers do not depend on what it is
+    processed with: one process or several give the same.
+    """
+
+    def __init__(self, generators: Sequence[torch.Generator], rows: Sequence[int]):
+        self._parts = tuple(zip(generators, rows, strict=True))
+
+    def part(self, place: int) -> Noise:
+        """The noise of one batch."""
+        generator, rows = self._parts[place]
+        return Noise((generator,), (rows,))
+
+    def uniform(self, shape: torch.Size) -> torch.Tensor:
+        """Numbers from 0 to below 1; the first of `shape` is the number of rows."""
+        return torch.cat(
+            [torch.rand((n, *shape[1:]), generator=g, device=g.device) for g, n in self._parts]
+        )
+
+
+def drop(x: torch.Tensor, rate: float, noise: Noise | None) -> torch.Tensor:
+    """Dropout with random numbers of its own; no `noise`, no dropout.
 
     The kept values are divided by 1 − rate, so that the mean stays.
     """
     if noise is None or rate == 0:
         return x
-    kept = torch.rand(x.shape, generator=noise, device=x.device) >= rate
+    kept = noise.uniform(x.shape) >= rate
     return x * (kept.to(x.dtype) / (1 - rate))
 
 
@@ -34,7 +58,7 @@ class ProcessorBlock(nn.Module):
         self.widen = nn.Linear(dim, feedforward * dim)
         self.narrow = nn.Linear(feedforward * dim, dim)
 
-    def forward(self, x: torch.Tensor, noise: torch.Generator | None) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, noise: Noise | None) -> torch.Tensor:
         """(batch, latents, dim) to the same shape."""
         batch, latents, dim = x.shape
         shape = (batch, latents, 3, self.heads, dim // self.heads)

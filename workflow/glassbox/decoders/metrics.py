@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from glassbox.decoders.data import NO_CLASS, SessionData
+from glassbox.decoders.data import TrialSet, is_counted
 from glassbox.decoders.randomness import seed_of
-from glassbox.statistics import bootstrap_interval, exact_interval
+from glassbox.statistics import bootstrap_interval, bootstrap_weights, exact_interval
 from glassbox.tensors.splits import PART_NAMES, SELECTION, TEST, TRAIN
 
 PARTS = (TRAIN, SELECTION, TEST)
+VALUE_ARRAYS = ("answer", "truth", "part")
+RESAMPLES = 2000
 POOLED = "pooled"  # in the place of a fold: the trials of all folds together
 
 
@@ -35,10 +37,32 @@ class Scores:
     classes: int
 
 
-def scores_of(log_probabilities: np.ndarray, labels: np.ndarray, part: np.ndarray) -> Scores:
-    """Score the log probabilities, (trials, classes), of trials with these labels."""
-    counted = np.flatnonzero(labels != NO_CLASS)
-    table, true = log_probabilities[counted].astype(np.float64), labels[counted]
+@dataclass(frozen=True)
+class ValueScores:
+    """What a decoder gave each trial of one session for one value, in one fold.
+
+    Attributes:
+        answer, truth: in the task's unit, (trials,), f8.
+        part: part code, (trials,), i1; trials without a value have been left out.
+    """
+
+    answer: np.ndarray
+    truth: np.ndarray
+    part: np.ndarray
+
+
+def scores_of(answers: np.ndarray, labels: np.ndarray, part: np.ndarray) -> Scores | ValueScores:
+    """Score what was answered to trials with these labels.
+
+    Args:
+        answers: log probabilities, (trials, classes), or values, (trials,).
+        labels: class indices or values, (trials,).
+        part: part codes, (trials,).
+    """
+    counted = np.flatnonzero(is_counted(labels))
+    table, true = answers[counted].astype(np.float64), labels[counted]
+    if table.ndim == 1:
+        return ValueScores(table, true.astype(np.float64), part[counted])
     return Scores(
         correct=table.argmax(axis=1) == true,
         log_probability=table[np.arange(len(true)), true],
@@ -47,19 +71,34 @@ def scores_of(log_probabilities: np.ndarray, labels: np.ndarray, part: np.ndarra
     )
 
 
+def r2(answer: np.ndarray, truth: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Share of the variance of the truth that the answer explains; below 0 worse than its mean.
+
+    Args:
+        answer, truth: (trials,).
+        weight: of each trial, (trials,); None: equal.
+    """
+    weight = np.ones(len(truth)) if weight is None else weight
+    truth, answer = truth.astype(np.float64), answer.astype(np.float64)
+    mean = np.average(truth, weights=weight)
+    left = (weight * (truth - answer) ** 2).sum()
+    whole = (weight * (truth - mean) ** 2).sum()
+    return float(1 - left / whole) if whole > 0 else float("nan")
+
+
 def rows_of(
-    session: SessionData,
+    session: TrialSet,
     cohort: str,
     level: str,
     model: str,
     seed: int | None,
     split: str,
-    by_fold: Mapping[int, Mapping[str, Scores]],
+    by_fold: Mapping[int, Mapping[str, Scores | ValueScores]],
 ) -> Iterator[dict[str, Any]]:
     """Rows of one session and seed: every fold, and the folds together.
 
-    Accuracy has the exact (Clopper-Pearson) interval, the mean log probability a bootstrap over
-    trials. Chance is the uniform guess.
+    Accuracy has the exact (Clopper-Pearson) interval, the mean log probability and r2 a bootstrap
+    over trials. Chance is the uniform guess, of a value its mean.
     """
     about = dict(
         cohort=cohort,
@@ -73,7 +112,9 @@ def rows_of(
     )
     tasks = next(iter(by_fold.values()))
     for task in tasks:
-        folds: dict[int | str, Scores] = {fold: scores[task] for fold, scores in by_fold.items()}
+        folds: dict[int | str, Scores | ValueScores] = {
+            fold: scores[task] for fold, scores in by_fold.items()
+        }
         folds[POOLED] = together([scores[task] for scores in by_fold.values()])
         for fold, scores in folds.items():
             for part in PARTS:
@@ -83,8 +124,12 @@ def rows_of(
                     yield from _rows_of_part(where, scores, chosen)
 
 
-def together(scores: Sequence[Scores]) -> Scores:
+def together(scores: Sequence[Scores | ValueScores]) -> Scores | ValueScores:
     """The scores of several folds as one."""
+    if isinstance(scores[0], ValueScores):
+        return ValueScores(
+            *(np.concatenate([getattr(s, name) for s in scores]) for name in VALUE_ARRAYS)
+        )
     return Scores(
         correct=np.concatenate([s.correct for s in scores]),
         log_probability=np.concatenate([s.log_probability for s in scores]),
@@ -94,8 +139,11 @@ def together(scores: Sequence[Scores]) -> Scores:
 
 
 def _rows_of_part(
-    where: dict[str, Any], scores: Scores, chosen: np.ndarray
+    where: dict[str, Any], scores: Scores | ValueScores, chosen: np.ndarray
 ) -> Iterator[dict[str, Any]]:
+    if isinstance(scores, ValueScores):
+        yield _row_of_values(where, scores.answer[chosen], scores.truth[chosen])
+        return
     correct, log_probability = scores.correct[chosen], scores.log_probability[chosen]
     n = len(correct)
     low, high = exact_interval(int(correct.sum()), n)
@@ -117,4 +165,19 @@ def _rows_of_part(
         "ci_high": high,
         "chance": -math.log(scores.classes),
         "n": n,
+    }
+
+
+def _row_of_values(where: dict[str, Any], answer: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    weights = bootstrap_weights(len(truth), seed_of(*where.values()), RESAMPLES)
+    drawn = [r2(answer, truth, weight) for weight in weights]
+    low, high = np.nanquantile(drawn, (0.025, 0.975))
+    return {
+        **where,
+        "metric": "r2",
+        "value": r2(answer, truth),
+        "ci_low": float(low),
+        "ci_high": float(high),
+        "chance": 0.0,
+        "n": len(truth),
     }

@@ -6,12 +6,52 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from glassbox.errors import UserError
-from glassbox.tensors.tasks import stimulus_of_tasks
+from glassbox.tensors.tasks import EVERY_STIMULUS, Task, stimulus_of_tasks, tasks_named
 
 if TYPE_CHECKING:
     from glassbox.tensors.windows import WindowOptions
 
 SECTION = "decoders"
+
+
+@dataclass(frozen=True)
+class FrontOptions:
+    """What the model sees of a trial of one stimulus. Times are in seconds from its onset."""
+
+    start_s: float = 0.0  # of the window; may be negative
+    length_s: float = 2.0  # of the window
+    patch_s: float = 0.5  # one token per cell and patch
+
+    def window(self, samples_per_s: float) -> WindowOptions:
+        """The window as the tensors hand it out."""
+        from glassbox.tensors.windows import WindowOptions
+
+        return WindowOptions(self.start_s, self.length_s, samples_per_s)
+
+    def n_samples(self, samples_per_s: float) -> int:
+        return round(self.length_s * samples_per_s)
+
+    def patch_samples(self, samples_per_s: float) -> int:
+        return round(self.patch_s * samples_per_s)
+
+    def refuse_parts_of_patches(self, samples_per_s: float, section: str) -> None:
+        samples, of_patch = self.n_samples(samples_per_s), self.patch_samples(samples_per_s)
+        if samples < 1 or of_patch < 1 or samples % of_patch:
+            raise UserError(
+                f"{section}.patch_s: expected a whole number of patches in "
+                f"{section}.length_s = {self.length_s:g} s at {samples_per_s:g} samples a second; "
+                f"found {self.patch_s:g} s."
+            )
+
+
+@dataclass(frozen=True)
+class WindowsOptions:
+    """The windows of trials, by stimulus."""
+
+    drifting_gratings: FrontOptions = FrontOptions(0.0, 2.0, 0.5)
+    # A flashed image lasts 0.25 s and the next one follows at once: what was before is seen too.
+    static_gratings: FrontOptions = FrontOptions(-0.2, 0.8, 0.8)
+    natural_scenes: FrontOptions = FrontOptions(-0.2, 0.8, 0.8)
 
 
 @dataclass(frozen=True)
@@ -23,13 +63,14 @@ class DecoderOptions:
     split: Literal["crossfit", "poyo"] = "crossfit"
     folds: tuple[int, ...] = (0,)
     seeds: tuple[int, ...] = (0,)
-    window_start_s: float = 0.0  # from the onset of a trial
-    window_length_s: float = 2.0
+    # by task, in their order; a task's loss counts as much as its weight says, after division by
+    # the loss of a guess. None given: all 1
+    task_weights: tuple[float, ...] = ()
+    windows: WindowsOptions = WindowsOptions()
     samples_per_s: float = 30.0  # of the model's clock, whatever the frame rate of a session
     clip_low: float = -5.0  # standard deviations of a cell over its training trials
     clip_high: float = 10.0
     # the model
-    patch_s: float = 0.5  # one token per cell and patch
     dim: int = 64
     value_dim: int = 64  # filters over a patch, and length of the unit value vectors
     latents: int = 16
@@ -47,34 +88,41 @@ class DecoderOptions:
     dropout: float = 0.3
     min_cells: int = 50  # a random number of cells from this to all is kept in each batch
     label_smoothing: float = 0.05
+    # cells that sessions have in common (by specimen id) have the same vectors in all of them
+    share_units: bool = False
     patience: int = 20  # epochs without a better selection block after which training ends
     unit_epochs: int = 30  # of the unit vectors of a held-out session, body frozen
     # the machine
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = 1  # GPUs, or processes on CPU, among which the batches of a step are dealt
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    tensorboard: bool = False  # write events to results/logs/tensorboard/{cohort}
     checkpoint_every_s: float = 10.0  # at the first end of an epoch after so long
 
     @property
-    def n_samples(self) -> int:
-        return round(self.window_length_s * self.samples_per_s)
+    def stimuli(self) -> tuple[str, ...]:
+        """The stimuli whose trials are decoded, in the order of the tasks."""
+        return tuple(dict.fromkeys(stimulus_of_tasks(self.tasks).values()))
 
-    @property
-    def patch_samples(self) -> int:
-        return round(self.patch_s * self.samples_per_s)
+    def front(self, stimulus: str) -> FrontOptions:
+        """What the model sees of a trial of this stimulus."""
+        return getattr(self.windows, stimulus)
 
-    @property
-    def n_patches(self) -> int:
-        return self.n_samples // max(self.patch_samples, 1)
+    def window(self, stimulus: str) -> WindowOptions:
+        """The window of a trial of this stimulus, as the tensors hand it out."""
+        return self.front(stimulus).window(self.samples_per_s)
 
-    @property
-    def stimulus(self) -> str:
-        """The stimulus whose trials are decoded."""
-        return stimulus_of_tasks(self.tasks)[self.tasks[0]]
+    def n_samples(self, stimulus: str) -> int:
+        """Samples of a window of this stimulus."""
+        return self.front(stimulus).n_samples(self.samples_per_s)
 
-    def window(self) -> WindowOptions:
-        """The window of a trial that the model sees, as the tensors hand it out."""
-        from glassbox.tensors.windows import WindowOptions
+    def tasks_of(self, stimulus: str) -> tuple[Task, ...]:
+        """The tasks that trials of this stimulus serve, behaviour included."""
+        return tuple(t for t in tasks_named(self.tasks) if t.stimulus in (stimulus, EVERY_STIMULUS))
 
-        return WindowOptions(self.window_start_s, self.window_length_s, self.samples_per_s)
+    def weight(self, task: str) -> float:
+        """How much the loss of a task counts."""
+        return self.task_weights[self.tasks.index(task)] if self.task_weights else 1.0
 
     def check(self, section: str) -> None:
         for name in ("tasks", "folds", "seeds"):
@@ -84,10 +132,20 @@ class DecoderOptions:
                     f"{section}.{name}: expected a list of at least one and each once; "
                     f"found {list(values)}."
                 )
-        stimuli = sorted(set(stimulus_of_tasks(self.tasks, f"{section}.tasks").values()))
-        if len(stimuli) > 1:
+        if not stimulus_of_tasks(self.tasks, f"{section}.tasks"):
             raise UserError(
-                f"{section}.tasks: expected tasks of one stimulus; these need {', '.join(stimuli)}."
+                f"{section}.tasks: behaviour is read from the trials of a stimulus; found "
+                f"{list(self.tasks)}. Name a task of a stimulus too."
+            )
+        if self.task_weights and len(self.task_weights) != len(self.tasks):
+            raise UserError(
+                f"{section}.task_weights: expected one for each of {len(self.tasks)} tasks, or "
+                f"none; found {len(self.task_weights)}."
+            )
+        if any(weight <= 0 for weight in self.task_weights):
+            raise UserError(
+                f"{section}.task_weights: expected numbers above 0; found "
+                f"{list(self.task_weights)}. Leave a task out that is not to count."
             )
         last = {"crossfit": 4, "poyo": 0}[self.split]
         for fold in self.folds:
@@ -97,9 +155,9 @@ class DecoderOptions:
                     f"found {fold}."
                 )
         positive = (
-            "window_length_s samples_per_s patch_s dim value_dim latents heads feedforward epochs "
+            "samples_per_s dim value_dim latents heads feedforward epochs "
             "batch_trials batches_per_step learning_rate unit_learning_rate min_cells patience "
-            "unit_epochs"
+            "unit_epochs devices"
         )
         for name in positive.split():
             if not getattr(self, name) > 0:
@@ -126,9 +184,6 @@ class DecoderOptions:
                 f"{section}.heads: expected a divisor of {section}.dim = {self.dim}; "
                 f"found {self.heads}."
             )
-        if self.patch_samples < 1 or self.n_samples % self.patch_samples:
-            raise UserError(
-                f"{section}.patch_s: expected a whole number of patches in "
-                f"{section}.window_length_s = {self.window_length_s:g} s at "
-                f"{self.samples_per_s:g} samples a second; found {self.patch_s:g} s."
-            )
+        for stimulus in self.stimuli:
+            part = f"{section}.windows.{stimulus}"
+            self.front(stimulus).refuse_parts_of_patches(self.samples_per_s, part)

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from glassbox.decoders.data import LEAST_DEVIATION, NO_CLASS, CohortData, SessionData
+from glassbox.decoders.data import LEAST_DEVIATION, NO_CLASS, CohortData, TrialSet
 from glassbox.decoders.metrics import Scores, rows_of, scores_of
 from glassbox.decoders.options import DecoderOptions
 from glassbox.tables import write_table
@@ -37,7 +37,7 @@ def fit_reference(data: CohortData, options: DecoderOptions, out: str | Path) ->
     write_table("decoding", out, rows)
 
 
-def fit_task(session: SessionData, fold: int, task: str, classes: int) -> Scores:
+def fit_task(session: TrialSet, fold: int, task: str, classes: int) -> Scores:
     """Fit at each strength on training trials, keep the best on selection trials, score all.
 
     The best strength has the highest accuracy on selection trials, the highest mean log
@@ -63,7 +63,7 @@ def fit_task(session: SessionData, fold: int, task: str, classes: int) -> Scores
     return best[1]
 
 
-def features_of(session: SessionData, fold: int) -> np.ndarray:
+def features_of(session: TrialSet, fold: int) -> np.ndarray:
     """Mean dF/F of each cell in the window, z-scored on training trials, (trials, cells), f8."""
     mean = session.windows.mean(axis=2, dtype=np.float64)
     train = mean[session.in_part(fold, TRAIN)]

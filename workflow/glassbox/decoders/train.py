@@ -10,19 +10,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import lightning_fabric
 import numpy as np
 import safetensors
 import torch
+from lightning_fabric import Fabric
 from safetensors.torch import save_file
 
 from glassbox.code import code_of_script
 from glassbox.decoders.checkpoint import Checkpoint, key_of
-from glassbox.decoders.data import CohortData, SessionData
+from glassbox.decoders.data import CohortData, TrialSet, by_session
+from glassbox.decoders.devices import launched
 from glassbox.decoders.fit import Fit, Report, Run, fit
 from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
-from glassbox.decoders.metrics import Scores, rows_of, scores_of
+from glassbox.decoders.metrics import Scores, ValueScores, rows_of, scores_of, together
 from glassbox.decoders.options import SECTION, DecoderOptions
-from glassbox.decoders.predict import log_probabilities
+from glassbox.decoders.predict import predicted
+from glassbox.decoders.targets import labels_of_training, targets_of
 from glassbox.errors import UserError
 from glassbox.files import replacing_folder
 from glassbox.progress import Progress
@@ -31,10 +35,11 @@ from glassbox.tensors.splits import TRAIN
 
 MODEL = "identity_keyed"
 CURVE_COLUMNS = tuple(
-    "cohort seed fold fitted epoch loss task selection_accuracy selection_log_probability".split()
+    "cohort seed fold fitted epoch loss task selection_accuracy selection_log_probability "
+    "selection_r2".split()
 )
 # Options that change no weight of a run of given seed and fold.
-NOT_IN_THE_KEY = ("folds", "seeds", "checkpoint_every_s", "device", "unit_epochs")
+NOT_IN_THE_KEY = ("folds", "seeds", "checkpoint_every_s", "device", "unit_epochs", "tensorboard")
 HOUSE = Path(__file__).resolve().parents[2]
 DEFAULT_THREADS = 1
 
@@ -54,6 +59,7 @@ def train_cohort(
     out: str | Path,
     cache: str | Path | None,
     threads: int = DEFAULT_THREADS,
+    logs: str | Path | None = None,
 ) -> None:
     """Train a decoder for each seed and fold and write them with their tables into `out`.
 
@@ -65,50 +71,52 @@ def train_cohort(
             training.csv, provenance.json.
         cache: folder of checkpoints, outside the declared outputs; None: no checkpoints.
         threads: CPU threads; results depend on them in the last digits.
+        logs: folder of TensorBoard events, written where the options ask for them.
 
     Raises:
         UserError: no CUDA device where one is asked for, memory is short, or the loss is no
             longer a number.
     """
-    device = device_of(options)
     torch.set_num_threads(threads)
+    fabric = launched(options, logs)
     jobs = [(seed, fold) for seed in options.seeds for fold in options.folds]
-    epochs = options.epochs + options.unit_epochs * len(data.held_out)
-    progress = Progress(len(jobs) * epochs, f"train_decoder {cohort.name}", "epoch")
-    scores: dict[tuple[str, int], dict[int, dict[str, Scores]]] = {}
+    epochs = options.epochs + options.unit_epochs * len(by_session(data.held_out))
+    title = f"train_decoder {cohort.name}"
+    progress = Progress(len(jobs) * epochs if fabric.is_global_zero else 0, title, "epoch")
+    report = progress.step if fabric.is_global_zero else _unheard
+    sessions = by_session(data.trial_sets)
+    scores: dict[tuple[str, int], dict[int, dict[str, Scores | ValueScores]]] = {}
     curves: list[dict[str, Any]] = []
     chosen: dict[str, dict[str, int]] = {}
-    with _memory_errors(options), replacing_folder(out) as folder:
+    with _memory_errors(options), _made_by_one(fabric, out) as folder:
         for seed, fold in jobs:
-            model = new_model(options, data, device)
-            keep = _Keeper(cache, data, options, seed, fold, threads, device)
-            fits = fit_decoder(model, data, options, seed, fold, keep, progress.step)
+            model = new_model(options, data).to(fabric.device)
+            keep = _Keeper(cache, data, options, seed, fold, threads, fabric.device)
+            fits = fit_decoder(model, data, options, seed, fold, keep, report, fabric)
+            if folder is None:
+                continue
             save_file(_state_of(model), folder / weights_name(seed, fold))
             chosen[f"seed{seed}-fold{fold}"] = {name: f.best_epoch for name, f in fits.items()}
             for name, done in fits.items():
                 about = {"cohort": cohort.name, "seed": seed, "fold": fold, "fitted": name}
                 curves += [{**about, **row} for row in done.curve]
-            for session in data.sessions:
-                by_fold = scores.setdefault((session.session, seed), {})
-                by_fold[fold] = score_session(model, session, fold)
+            for name, sets in sessions.items():
+                by_fold = scores.setdefault((name, seed), {})
+                by_fold[fold] = score_session(model, sets, fold)
+        if folder is None:
+            return
         rows = [
             row
-            for session in data.sessions
+            for name, sets in sessions.items()
             for seed in options.seeds
             for row in rows_of(
-                session,
-                cohort.name,
-                cohort.level,
-                MODEL,
-                seed,
-                options.split,
-                scores[session.session, seed],
+                sets[0], cohort.name, cohort.level, MODEL, seed, options.split, scores[name, seed]
             )
         ]
         write_table("decoding", folder / "decoding.csv", rows)
         write_rows(folder / "training.csv", CURVE_COLUMNS, curves)
         _write_json(folder / "decoder.json", describe(cohort, data, options, chosen))
-        _write_json(folder / "provenance.json", provenance(data, threads, device))
+        _write_json(folder / "provenance.json", provenance(data, threads, fabric.device))
     progress.close()
 
 
@@ -117,26 +125,12 @@ def weights_name(seed: int, fold: int) -> str:
     return f"seed{seed}-fold{fold}.safetensors"
 
 
-def device_of(options: DecoderOptions) -> torch.device:
-    """The device that the options ask for; `auto` is CUDA where there is any."""
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            f"{SECTION}.device: found cuda, but PyTorch sees no CUDA device here; "
-            "choose auto or cpu."
-        )
-    wanted = options.device
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(wanted)
-
-
-def new_model(
-    options: DecoderOptions, data: CohortData, device: torch.device
-) -> IdentityKeyedDecoder:
+def new_model(options: DecoderOptions, data: CohortData) -> IdentityKeyedDecoder:
     """A decoder for these sessions, held-out ones included, its weights not drawn yet."""
-    cells = {session.session: session.n_cells for session in data.sessions}
+    cells = {name: sets[0].cell_specimen_id for name, sets in by_session(data.trial_sets).items()}
     classes = {task: len(values) for task, values in data.classes.items()}
-    return IdentityKeyedDecoder(options, cells, classes).to(device)
+    sharing = by_session(data.body) if options.share_units else ()
+    return IdentityKeyedDecoder(options, cells, targets_of(options, data.tasks, classes), sharing)
 
 
 def fit_decoder(
@@ -147,6 +141,7 @@ def fit_decoder(
     fold: int,
     keep: _Keeper,
     report: Report,
+    fabric: Fabric,
 ) -> dict[str, Fit]:
     """Fit body and unit vectors to the body's sessions, then the unit vectors of each other one.
 
@@ -154,32 +149,33 @@ def fit_decoder(
     itself: body and other sessions stay as they are, and no genotype is used.
     """
     model.draw(seed)
-    for session in data.sessions:
-        train = session.windows[session.in_part(fold, TRAIN)]
-        model.cells_of(session.session).fit_scaling(train)
+    for name, sets in by_session(data.trial_sets).items():
+        model.scaling(name).fit(s.windows[s.in_part(fold, TRAIN)] for s in sets)
+    model.targets.fit(labels_of_training(data.body, fold, TRAIN))
     names = model.body_parameters()
-    for session in data.body:
-        names += model.cell_parameters(session.session)
+    for session in by_session(data.body):
+        names += model.cell_parameters(session)
+    names = tuple(dict.fromkeys(names))  # sessions may share their cells' vectors
     run = Run("body", seed, fold, data.body, names, options.epochs)
-    fits = {"body": fit(model, run, options, keep.checkpoint("body", data.body), report)}
-    for session in data.held_out:
-        name = session.session
-        run = Run(name, seed, fold, (session,), model.cell_parameters(name), options.unit_epochs)
-        kept = keep.checkpoint(name, (*data.body, session), options.unit_epochs)
-        fits[name] = fit(model, run, options, kept, report)
+    fits = {"body": fit(model, run, options, keep.checkpoint("body", data.body), report, fabric)}
+    for name, sets in by_session(data.held_out).items():
+        run = Run(name, seed, fold, sets, model.cell_parameters(name), options.unit_epochs)
+        kept = keep.checkpoint(name, (*data.body, *sets), options.unit_epochs)
+        fits[name] = fit(model, run, options, kept, report, fabric)
     return fits
 
 
 def score_session(
-    model: IdentityKeyedDecoder, session: SessionData, fold: int
-) -> dict[str, Scores]:
+    model: IdentityKeyedDecoder, sets: Sequence[TrialSet], fold: int
+) -> dict[str, Scores | ValueScores]:
     """How each usable trial of a session is decoded, by task."""
-    windows = torch.from_numpy(session.windows).to(model.device)
-    tables = log_probabilities(model, session.session, windows)
-    return {
-        task: scores_of(table, session.labels[task], session.parts[fold])
-        for task, table in tables.items()
-    }
+    found: dict[str, list[Scores | ValueScores]] = {}
+    for data in sets:
+        windows = torch.from_numpy(data.windows).to(model.device)
+        for task, table in predicted(model, *data.key, windows).items():
+            scores = scores_of(table, data.labels[task], data.parts[fold])
+            found.setdefault(task, []).append(scores)
+    return {task: together(parts) for task, parts in found.items() if len(parts[0].part)}
 
 
 def describe(
@@ -189,28 +185,29 @@ def describe(
     chosen: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
     """What later stages must know of the decoders of a cohort: `decoder.json`."""
-    held_out = {session.session for session in data.held_out}
+    held_out = {trials.session for trials in data.held_out}
     return {
         "cohort": cohort.name,
         "level": cohort.level,
         "model": MODEL,
         "hooks": ["latents"],
         "options": asdict(options),
-        "stimulus": options.stimulus,
         "split": options.split,
         "seeds": list(options.seeds),
         "folds": list(options.folds),
-        "tasks": {task: values.tolist() for task, values in data.classes.items()},
+        "tasks": list(data.tasks),
+        "classes": {task: values.tolist() for task, values in data.classes.items()},
         "sessions": [
             {
-                "session": session.session,
-                "mouse": session.mouse,
-                "cre_line": session.cre_line,
-                "n_cells": session.n_cells,
-                "store": session.store,
-                "held_out": session.session in held_out,
+                "session": name,
+                "mouse": sets[0].mouse,
+                "cre_line": sets[0].cre_line,
+                "cells": sets[0].cell_specimen_id.tolist(),
+                "stimuli": [trials.stimulus for trials in sets],
+                "store": sets[0].store,
+                "held_out": name in held_out,
             }
-            for session in data.sessions
+            for name, sets in by_session(data.trial_sets).items()
         ],
         "best_epoch": chosen,
     }
@@ -220,12 +217,13 @@ def provenance(data: CohortData, threads: int, device: torch.device) -> dict[str
     """What the decoders were made of and with; nothing that changes from run to run."""
     return {
         "code": _code(),
-        "tensors": {session.store: session.content_sha256 for session in data.sessions},
+        "tensors": {trials.store: trials.content_sha256 for trials in data.trial_sets},
         "threads": threads,
         "device": device.type,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
+        "lightning_fabric": lightning_fabric.__version__,
         "safetensors": safetensors.__version__,
     }
 
@@ -246,10 +244,18 @@ class _Keeper:
         self.folder, self.options, self.seed, self.fold = folder, options, seed, fold
         plain = {k: v for k, v in asdict(options).items() if k not in NOT_IN_THE_KEY}
         classes = {task: values.tolist() for task, values in data.classes.items()}
-        self.common = [_code(), plain, classes, threads, device.type, torch.__version__]
+        self.common = [
+            _code(),
+            plain,
+            classes,
+            list(data.tasks),
+            threads,
+            device.type,
+            torch.__version__,
+        ]
 
-    def checkpoint(self, name: str, sessions: Sequence[SessionData], *more: Any) -> Checkpoint:
-        inputs = [(session.session, session.content_sha256) for session in sessions]
+    def checkpoint(self, name: str, trial_sets: Sequence[TrialSet], *more: Any) -> Checkpoint:
+        inputs = [(*trials.key, trials.content_sha256) for trials in trial_sets]
         key = key_of(self.common, inputs, *more)
         made = Checkpoint(
             self.folder,
@@ -272,6 +278,21 @@ def _state_of(model: IdentityKeyedDecoder) -> dict[str, torch.Tensor]:
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def _unheard(epochs: int, note: str) -> None:
+    """Only one of several processes speaks."""
+
+
+@contextmanager
+def _made_by_one(fabric: Fabric, out: str | Path) -> Iterator[Path | None]:
+    """The folder to fill in the first process; None in the others, which wait for it."""
+    if fabric.is_global_zero:
+        with replacing_folder(out) as folder:
+            yield folder
+    else:
+        yield None
+    fabric.barrier()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from glassbox.decoders.data import SessionData, read_session
+from glassbox.decoders.data import TrialSet, read_trials
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.randomness import numpy_generator
 from glassbox.dictionaries.options import DictionaryOptions
@@ -28,7 +28,7 @@ class DecodedSession:
         held_out: the decoder's body was trained without it.
     """
 
-    data: SessionData
+    data: TrialSet
     block: np.ndarray
     held_out: bool
 
@@ -40,7 +40,7 @@ class HookTrials:
     Attributes:
         latents: (trials, latents, dim) f4.
         part: part code in the decoder's fold, (trials,), i1.
-        session_index: into the decoder's sessions, (trials,), i4.
+        session_index: into the sessions that were given, (trials,), i4.
         trial_index: place in the stimulus's table of trials, (trials,), i4.
         block: contiguous presentation, (trials,), i4.
         held_out: the trial's session was held out of the body, (trials,) bool.
@@ -83,7 +83,7 @@ def open_sessions(
     tensors: Sequence[str | Path],
     known: Mapping[str, DecodedSession] | None = None,
 ) -> tuple[DecodedSession, ...]:
-    """The sessions of a decoder in its order, read from their tensors.
+    """The sessions of a decoder with trials of its stimulus, in its order, read from their tensors.
 
     Args:
         decoder: whose sessions are wanted.
@@ -97,6 +97,8 @@ def open_sessions(
     known = known or {}
     sessions = []
     for about in decoder.sessions.values():
+        if decoder.stimulus not in about.stimuli:
+            continue
         if about.session in known:
             sessions.append(replace(known[about.session], held_out=about.held_out))
             continue
@@ -106,7 +108,7 @@ def open_sessions(
                 f"of it, {about.store}, among {len(stores)}. Name it too."
             )
         tensor = open_session(stores[about.store])
-        data = read_session(tensor, decoder.options, decoder.tasks)
+        data = read_trials(tensor, decoder.stimulus, decoder.options, decoder.tasks)
         block = tensor.trials(decoder.stimulus).block[data.trial]
         sessions.append(DecodedSession(data, block, about.held_out))
     return tuple(sessions)

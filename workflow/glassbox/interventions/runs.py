@@ -113,7 +113,7 @@ def open_run(
         fold,
         trials,
         dictionary,
-        Suffix(decoder.model),
+        Suffix(decoder.model, tuple(decoder.tasks)),
         energy,
         density,
         mean,

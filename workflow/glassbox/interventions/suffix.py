@@ -9,6 +9,7 @@ to one class.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -19,21 +20,26 @@ class Suffix:
     """Logits from the hook point `latents` of an identity-keyed decoder.
 
     Equal to `IdentityKeyedDecoder.readout` up to rounding (a test holds it to that).
+
+    Args:
+        model: the decoder.
+        tasks: those of its tasks, of classes, that are wanted.
     """
 
     @torch.no_grad()
-    def __init__(self, model: IdentityKeyedDecoder):
+    def __init__(self, model: IdentityKeyedDecoder, tasks: Sequence[str]):
         dim, heads = model.latent.shape[1], model.heads
         head_dim = dim // heads
-        self.tasks = tuple(model.tasks)
+        self.tasks = tuple(tasks)
         self.heads = heads
-        query = model.task_query.view(len(self.tasks), heads, head_dim)
+        places = [model.tasks.index(task) for task in self.tasks]
+        query = model.task_query[places].view(len(self.tasks), heads, head_dim)
         key = model.task_key.weight.view(heads, head_dim, dim)
         score = torch.einsum("thd,hdi->thi", query, key).reshape(-1, dim) / math.sqrt(head_dim)
         value = model.task_value.weight.view(heads, head_dim, dim)
         norm = model.norm_latents
         said, self.bias, self.classes = [], [], []
-        for layer in model.logits:
+        for layer in (model.answers[place] for place in places):
             per_head = layer.weight.view(-1, heads, head_dim)
             of_task = torch.einsum("chd,hdi->hci", per_head, value)
             bias = layer.weight @ model.task_value.bias + layer.bias

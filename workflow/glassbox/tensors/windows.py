@@ -95,6 +95,18 @@ class TrialWindows:
                 windows[place] = self._resampled(slab, at + self._first).T
         return windows
 
+    def mean_of(self, series: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """Mean of a series, (frames,), over the window of each trial, (n,), f4.
+
+        Frames without a value do not count; NaN where a window has none.
+        """
+        known = np.isfinite(series)
+        total = np.concatenate([[0.0], np.cumsum(np.where(known, series, 0), dtype=np.float64)])
+        count = np.concatenate([[0], np.cumsum(known)])
+        first, last = self._begin[indices], self._end[indices]
+        n = count[last] - count[first]
+        return np.where(n > 0, (total[last] - total[first]) / np.maximum(n, 1), np.nan).astype("f4")
+
     def batches(
         self, indices: np.ndarray, size: int, rng: np.random.Generator | None = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:

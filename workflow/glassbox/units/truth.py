@@ -27,7 +27,7 @@ from glassbox.units.mice import mouse_table
 from glassbox.units.variance import explained_variance
 
 if TYPE_CHECKING:
-    from glassbox.decoders.data import SessionData
+    from glassbox.decoders.data import TrialSet
     from glassbox.decoders.fitted import FittedDecoder
     from glassbox.dictionaries.topk import TopKDictionary
     from glassbox.sessions.options import SimulateOptions
@@ -92,9 +92,11 @@ def show_fresh_trials(
     runs = list(runs)
     for session in sorted({name for run in runs for name in run.sessions}):
         recording = fresh_session(simulate, session, seed, trials)
-        data: dict[str, SessionData] = {}
+        data: dict[str, TrialSet] = {}
         for run in (run for run in runs if session in run.sessions):
-            key = repr((run.decoder.options.window(), sorted(run.decoder.tasks)))
+            key = repr(
+                (run.decoder.options.window(run.decoder.stimulus), sorted(run.decoder.tasks))
+            )
             if key not in data:
                 data[key] = session_of(recording, run.decoder)
             shown = data[key]
@@ -144,16 +146,16 @@ def genotype_truth(
     return variance_of_lines(table, line_codes(table)[1])[1]
 
 
-def session_of(recording: Recording, decoder: FittedDecoder) -> SessionData:
+def session_of(recording: Recording, decoder: FittedDecoder) -> TrialSet:
     """A recording in memory as the decoders take sessions, blanks left out."""
-    from glassbox.decoders.data import SessionData, labelled
+    from glassbox.decoders.data import TrialSet, labelled
     from glassbox.tensors.splits import crossfit, poyo
     from glassbox.tensors.tasks import tasks_named
     from glassbox.tensors.windows import frames_of_samples
 
     blank = recording.schedule.blank
     shown = np.flatnonzero(~blank)
-    first, count = frames_of_samples(decoder.options.window(), FRAME_RATE_HZ)
+    first, count = frames_of_samples(decoder.options.window(decoder.stimulus), FRAME_RATE_HZ)
     part = (
         crossfit(blank, GUARD)[decoder.fold] if decoder.split == "crossfit" else poyo(blank, GUARD)
     )
@@ -161,21 +163,23 @@ def session_of(recording: Recording, decoder: FittedDecoder) -> SessionData:
         task.name: labelled(recording.conditions[task.condition][shown], decoder.tasks[task.name])
         for task in tasks_named(decoder.tasks)
     }
-    return SessionData(
+    return TrialSet(
         session=recording.mouse.session,
         mouse=recording.mouse.mouse,
         cre_line=recording.mouse.cre_line,
+        stimulus=decoder.stimulus,
         store="",
         content_sha256="",
         trial=shown,
         windows=recording.windows(first, count, shown),
         labels=labels,
         parts={decoder.fold: part[shown]},
+        cell_specimen_id=np.arange(recording.cells.n),
     )
 
 
 def activation_of(
-    decoder: FittedDecoder, dictionary: TopKDictionary, data: SessionData, block: int = 256
+    decoder: FittedDecoder, dictionary: TopKDictionary, data: TrialSet, block: int = 256
 ) -> np.ndarray:
     """Mean activation of each unit over the latents, (trials, width) f4."""
     return np.concatenate(
