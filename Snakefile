@@ -31,6 +31,7 @@ localrules:
     sessions,
     tensors,
     decoders,
+    receptive_fields,
     dictionaries,
     units,
     interventions,

@@ -25,7 +25,7 @@ def test_the_run_made_every_table_and_figure(tiny_run):
     figures = {path.name for path in (tiny_run.checkout.results / "figures").iterdir()}
     assert figures == {
         f"{name}.{form}"
-        for name in ("decoding", "insertion", "units", "ablation")
+        for name in ("decoding", "insertion", "units", "ablation", "receptive_fields")
         for form in ("pdf", "png")
     }
 
@@ -48,6 +48,7 @@ def test_no_script_loads_a_module_that_its_closure_lacks(tiny_run):
     [
         ("figures/decoding.py", {"draw_decoding"}),
         ("figures/assemble.py", TABLES_AND_FIGURES),
+        ("figures/receptive_fields.py", {"draw_receptive_fields"}),
         ("interventions/controls.py", ABLATIONS | TABLES_AND_FIGURES),
         ("units/relabelling.py", {"relabel_mice", *TABLES_AND_FIGURES}),
         ("units/measure.py", UNITS | ABLATIONS | TABLES_AND_FIGURES),
@@ -96,6 +97,6 @@ def test_the_report_carries_every_figure_with_its_caption(tiny_copy):
     tiny_copy.made(*CONFIG, "--report", "report.html")
     report = (tiny_copy.root / "report.html").read_text()
     assert "opens the black box of transformers" in report, "report/workflow.rst"
-    for figure in ("decoding", "insertion", "units", "ablation"):
+    for figure in ("decoding", "insertion", "units", "ablation", "receptive_fields"):
         assert f"results/figures/{figure}.png" in report
         assert (tiny_copy.root / "report" / f"{figure}.rst").read_text().split()

@@ -63,6 +63,34 @@ rule fit_reference:
         " --options {params.options:q} 2>&1 | tee {log:q}"
 
 
+rule export_receptive_fields:
+    input:
+        decoder=rules.train_decoder.output,
+    output:
+        fields=directory("results/decoders/{cohort}/receptive_fields.zarr"),
+        csv="results/decoders/{cohort}/receptive_fields.csv",
+    log:
+        "results/logs/export_receptive_fields/{cohort}.log",
+    benchmark:
+        "results/benchmarks/export_receptive_fields/{cohort}.tsv"
+    conda:
+        "../../envs/decoders.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code_of("export_receptive_fields"),
+    shell:
+        'python "$SCRIPTS/export_receptive_fields.py" --decoder results/decoders/{wildcards.cohort:q}'
+        " --out {output.fields:q} --csv {output.csv:q} 2>&1 | tee {log:q}"
+
+
+rule receptive_fields:
+    input:
+        expand(rules.export_receptive_fields.output.csv, cohort=COHORTS),
+
+
 rule decoders:
     input:
         expand("results/decoders/{cohort}/decoder.json", cohort=COHORTS),

@@ -10,6 +10,13 @@ TABLES = (
 # What a table may hold is checked where tables are joined: another schema, another check.
 TABLE_SCHEMAS = sha256_of_folder(HOUSE / "schemas" / "tables")[:16]
 FIGURES = ["decoding", "insertion", "units", "ablation"]
+# One cohort's receptive fields are drawn, for one is enough to see: the first mouse's.
+FIELDS_OF = [
+    name
+    for name, cohort in COHORTS.items()
+    if cohort.level == "mouse" and config["decoders"].get("decoder") != "poyo_plus"
+][:1]
+FIGURES += ["receptive_fields" for _ in FIELDS_OF]
 
 
 rule assemble_tables:
@@ -184,6 +191,36 @@ rule draw_ablation:
         'python "$SCRIPTS/draw_ablation.py" --ablation {input.ablation:q}'
         " --confusion {input.confusion:q} --pdf {output.pdf:q} --png {output.png:q}"
         " --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_receptive_fields:
+    input:
+        fields=expand("results/decoders/{cohort}/receptive_fields.csv", cohort=FIELDS_OF),
+    output:
+        png=report(
+            "results/figures/receptive_fields.png",
+            caption="../../report/receptive_fields.rst",
+            category="Figures",
+            labels={"figure": "receptive_fields", "question": "What do the latents hear?"},
+        ),
+        pdf="results/figures/receptive_fields.pdf",
+        csv="results/tables/figure_receptive_fields.csv",
+    log:
+        "results/logs/draw_receptive_fields.log",
+    benchmark:
+        "results/benchmarks/draw_receptive_fields.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("draw_receptive_fields"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_receptive_fields.py" --fields {input.fields:q} --pdf {output.pdf:q}'
+        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
 
 
 rule tables:

@@ -11,6 +11,7 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
         "panel kind level condition task mouse cre_line session value low high n text".split()
     ),
     "units": tuple("panel kind unit condition place value low high p n text".split()),
+    "receptive_fields": tuple("panel kind latent cell place time_s value text".split()),
     "ablation": tuple(
         "panel kind selected_for measured_on control n_units seed true predicted value low high "
         "p n text".split()

@@ -1,0 +1,33 @@
+"""Draw which cells the decoder's latents hear, when, and with which sign."""
+
+from __future__ import annotations
+
+from glassbox.cli import parser
+from glassbox.errors import user_errors
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser(__doc__)
+    arguments.add_argument(
+        "--fields", required=True, metavar="CSV", help="the table receptive_fields.csv of a cohort"
+    )
+    arguments.add_argument("--pdf", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--png", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--csv", required=True, metavar="FILE", help="drawn numbers to write")
+    arguments.add_argument("--options", default="{}", metavar="JSON", help="section `figures`")
+    args = arguments.parse_args(argv)
+    with user_errors():
+        from glassbox.figures import receptive_fields
+        from glassbox.figures.options import FiguresOptions
+        from glassbox.figures.output import write_figure
+        from glassbox.options import options_from
+
+        options = options_from(FiguresOptions, args.options, "figures")
+        numbers = receptive_fields.numbers(receptive_fields.read(args.fields))
+        drawn = receptive_fields.draw
+        write_figure("receptive_fields", numbers, drawn, args.pdf, args.png, args.csv, options)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
