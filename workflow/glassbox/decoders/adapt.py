@@ -12,7 +12,7 @@ from glassbox.decoders.data import TrialSet
 from glassbox.decoders.devices import local
 from glassbox.decoders.fit import Run, fit
 from glassbox.decoders.fitted import FittedDecoder, FittedSession
-from glassbox.decoders.identity_keyed import UNITS, IdentityKeyedDecoder
+from glassbox.decoders.model import OWN, new_decoder
 from glassbox.tensors.splits import TRAIN
 
 _NEVER_S = float("inf")
@@ -29,16 +29,16 @@ def adapt(decoder: FittedDecoder, data: TrialSet) -> FittedDecoder:
         data: the new session, with parts for the decoder's fold.
     """
     name = data.session
-    model = IdentityKeyedDecoder(
+    model = new_decoder(
         decoder.options, {name: data.cell_specimen_id}, deepcopy(decoder.model.targets).cpu()
     )
     body = {
         key: value.cpu()
         for key, value in decoder.model.state_dict().items()
-        if not key.startswith(("sessions.", UNITS))
+        if not key.startswith(("sessions.", *OWN))
     }
+    model.draw(decoder.seed)
     model.load_state_dict(body, strict=False)
-    model.units[0].draw(decoder.seed, name)
     model.scaling(name).fit([data.windows[data.in_part(decoder.fold, TRAIN)]])
     epochs = decoder.options.unit_epochs
     run = Run(name, decoder.seed, decoder.fold, (data,), model.cell_parameters(name), epochs)

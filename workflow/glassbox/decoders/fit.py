@@ -16,9 +16,9 @@ from glassbox.decoders.batches import Batch, batches_of_epoch
 from glassbox.decoders.checkpoint import Checkpoint
 from glassbox.decoders.data import TrialSet, is_counted
 from glassbox.decoders.devices import sum_gradients
-from glassbox.decoders.identity_keyed import UNITS, IdentityKeyedDecoder
 from glassbox.decoders.layers import Noise
 from glassbox.decoders.metrics import r2
+from glassbox.decoders.model import OWN, Decoder
 from glassbox.decoders.options import SECTION, DecoderOptions
 from glassbox.decoders.pieces import Piece
 from glassbox.decoders.predict import predicted
@@ -114,7 +114,7 @@ class _State:
 
 
 def fit(
-    model: IdentityKeyedDecoder,
+    model: Decoder,
     run: Run,
     options: DecoderOptions,
     checkpoint: Checkpoint,
@@ -158,7 +158,7 @@ def fit(
 
 
 def loss_of(
-    model: IdentityKeyedDecoder,
+    model: Decoder,
     answers: Sequence[Mapping[str, torch.Tensor]],
     labels: Sequence[Mapping[str, torch.Tensor]],
     counts: Mapping[str, int],
@@ -208,7 +208,7 @@ class _Data:
     labels: Mapping[tuple[str, str], Mapping[str, torch.Tensor]]
 
 
-def _on_device(run: Run, model: IdentityKeyedDecoder) -> _Data:
+def _on_device(run: Run, model: Decoder) -> _Data:
     windows, labels = {}, {}
     for data in run.trial_sets:
         windows[data.key] = torch.from_numpy(data.windows).to(model.device)
@@ -219,7 +219,7 @@ def _on_device(run: Run, model: IdentityKeyedDecoder) -> _Data:
 
 
 def _train_epoch(
-    model: IdentityKeyedDecoder,
+    model: Decoder,
     run: Run,
     options: DecoderOptions,
     state: _State,
@@ -276,7 +276,7 @@ def _grouped(batches: Sequence[Batch], size: int) -> list[Sequence[Batch]]:
 
 
 def _loss_of_step(
-    model: IdentityKeyedDecoder,
+    model: Decoder,
     batches: Sequence[Batch],
     mine: Sequence[int],
     options: DecoderOptions,
@@ -302,7 +302,7 @@ def _loss_of_step(
     return loss_of(model, answers, labels, counts, options.label_smoothing)
 
 
-def _selection_results(model: IdentityKeyedDecoder, run: Run, data: _Data) -> dict[str, Result]:
+def _selection_results(model: Decoder, run: Run, data: _Data) -> dict[str, Result]:
     """How well each task is decoded on the selection trials of all sessions together."""
     answers: dict[str, list[np.ndarray]] = {task: [] for task in model.tasks}
     truths: dict[str, list[np.ndarray]] = {task: [] for task in model.tasks}
@@ -359,14 +359,14 @@ def _how_it_goes(loss: float, results: Mapping[str, Result]) -> str:
 def _groups(
     parameters: Mapping[str, nn.Parameter], options: DecoderOptions
 ) -> list[dict[str, Any]]:
-    """Body, unit key vectors and unit value vectors, with the learning rate and decay of each.
+    """Body, unit value vectors and other vectors of units, with the rate and decay of each.
 
     Decay would pull the value vectors, which scale what is said, towards silence.
     """
     groups: dict[str, list[nn.Parameter]] = {"body": [], "key": [], "value": []}
     for name, parameter in parameters.items():
-        own = name.startswith(UNITS)
-        groups[name.rsplit(".", 1)[1] if own else "body"].append(parameter)
+        of_unit = "value" if name.endswith(".value") else "key"
+        groups[of_unit if name.startswith(OWN) else "body"].append(parameter)
     return [
         {
             "params": members,

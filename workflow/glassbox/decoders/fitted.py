@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
+from glassbox.decoders.model import Decoder, new_decoder
 from glassbox.decoders.options import SECTION, DecoderOptions
 from glassbox.decoders.predict import piece_of
 from glassbox.decoders.targets import targets_of
@@ -70,7 +71,7 @@ class FittedDecoder:
     stimulus: str
     tasks: Mapping[str, np.ndarray]
     sessions: Mapping[str, FittedSession]
-    model: IdentityKeyedDecoder
+    model: Decoder
 
     @classmethod
     def load(
@@ -96,7 +97,7 @@ class FittedDecoder:
         targets = targets_of(options, about["tasks"], {t: len(v) for t, v in classes.items()})
         cells = {name: session.cells for name, session in sessions.items()}
         body = [name for name, session in sessions.items() if not session.held_out]
-        model = IdentityKeyedDecoder(options, cells, targets, body if options.share_units else ())
+        model = new_decoder(options, cells, targets, body if options.share_units else ())
         stimulus = targets.stimuli[0]
         tasks = {task: classes[task] for task in targets.of(stimulus) if task in classes}
         path = folder / f"seed{seed}-fold{fold}.safetensors"
@@ -151,9 +152,16 @@ class FittedDecoder:
         return torch.cat([self.model.encode(session, stimulus, p.to(device), kept) for p in pieces])
 
     @torch.inference_mode()
-    def readout(self, latents: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Logits by task, (trials, classes), from activations at the hook point."""
-        return self.model.readout(latents, tuple(self.tasks))
+    def readout(
+        self, latents: torch.Tensor, sessions: Sequence[str] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Logits by task, (trials, classes), from activations at the hook point.
+
+        Args:
+            latents: (trials, latents, dim).
+            sessions: of each trial, (trials,); only the readout of `poyo_plus` asks for them.
+        """
+        return self.model.readout(latents, tuple(self.tasks), sessions=sessions)
 
     @torch.inference_mode()
     def receptive_fields(self, session: str, stimulus: str | None = None) -> torch.Tensor:
@@ -162,6 +170,12 @@ class FittedDecoder:
         Exact: the encoder is linear in the scaled dF/F of a trial.
         """
         model, stimulus = self.model, stimulus or self.stimulus
+        if not isinstance(model, IdentityKeyedDecoder):
+            raise UserError(
+                f"{self.cohort}: its decoders are {self.options.decoder}, whose latents have no "
+                "receptive fields: what enters them depends on the trial. Those of identity_keyed "
+                "have."
+            )
         pattern = model.attention_pattern(session, stimulus)
         heads, latents, _ = pattern.shape
         _, value = model.unit_vectors(session)

@@ -270,13 +270,14 @@ class IdentityKeyedDecoder(nn.Module):
         latents: torch.Tensor,
         tasks: Sequence[str] | None = None,
         noise: Noise | None = None,
+        sessions: Sequence[str] | None = None,
     ) -> dict[str, torch.Tensor]:
         """Answers by task from the hook point `latents`, (trials, latents, dim).
 
-        It needs no session.
-
         Args:
             tasks: which are answered; None: all.
+            noise: of dropout; None: no dropout.
+            sessions: of the trials; this readout knows nothing of them.
         """
         said = self._said(latents, noise)
         return {task: self._answer(task, said) for task in tasks or self.tasks}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from glassbox.decoders.poyo_plus_options import PoyoPlusOptions
 from glassbox.errors import UserError
 from glassbox.tensors.tasks import EVERY_STIMULUS, Task, stimulus_of_tasks, tasks_named
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from glassbox.tensors.windows import WindowOptions
 
 SECTION = "decoders"
+_SIZES = PoyoPlusOptions()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class DecoderOptions:
     clip_low: float = -5.0  # standard deviations of a cell over its training trials
     clip_high: float = 10.0
     # the model
+    decoder: Literal["identity_keyed", "poyo_plus"] = "identity_keyed"
+    poyo_plus: PoyoPlusOptions = _SIZES  # its sizes and dropout; those that follow: identity_keyed
     dim: int = 64
     value_dim: int = 64  # filters over a patch, and length of the unit value vectors
     latents: int = 16
@@ -85,7 +89,7 @@ class DecoderOptions:
     unit_learning_rate: float = 1e-2  # the same of the unit vectors
     warm_up: float = 0.3  # share of the steps in which the learning rate rises
     weight_decay: float = 0.05  # of everything but the unit value vectors
-    dropout: float = 0.3
+    dropout: float = 0.3  # of identity_keyed
     min_cells: int = 50  # a random number of cells from this to all is kept in each batch
     label_smoothing: float = 0.05
     # cells that sessions have in common (by specimen id) have the same vectors in all of them
@@ -186,4 +190,20 @@ class DecoderOptions:
             )
         for stimulus in self.stimuli:
             part = f"{section}.windows.{stimulus}"
-            self.front(stimulus).refuse_parts_of_patches(self.samples_per_s, part)
+            if self.decoder == "identity_keyed":
+                self.front(stimulus).refuse_parts_of_patches(self.samples_per_s, part)
+            else:
+                self._refuse_windows_around_no_context(stimulus, section)
+
+    def _refuse_windows_around_no_context(self, stimulus: str, section: str) -> None:
+        """The context of poyo_plus must fit into the window, as long before it as behind it."""
+        window = self.n_samples(stimulus)
+        context = self.poyo_plus.n_samples(self.samples_per_s)
+        if not 1 <= context <= window or (window - context) % 2:
+            raise UserError(
+                f"{section}.poyo_plus.context_s: expected a context inside the window of "
+                f"{stimulus} ({window} samples) with as many samples before it as behind it; "
+                f"found {self.poyo_plus.context_s:g} s, {context} samples at "
+                f"{section}.samples_per_s = {self.samples_per_s:g}. Change it or "
+                f"{section}.windows.{stimulus}.length_s."
+            )

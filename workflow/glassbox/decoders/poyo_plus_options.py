@@ -31,6 +31,10 @@ class PoyoPlusOptions:
     longest_period_s: float = 2.0627
     embedding_std: float = 0.02  # of unit, session, task and latent embeddings at the start
 
+    def n_samples(self, samples_per_s: float) -> int:
+        """Samples of the context."""
+        return round(self.context_s * samples_per_s)
+
     def check(self, section: str) -> None:
         positive = (
             "context_s latent_step_s latents_per_step dim depth head_dim cross_heads self_heads "

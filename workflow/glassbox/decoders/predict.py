@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
+from glassbox.decoders.model import Decoder
 from glassbox.decoders.pieces import Piece
 
 PIECE_BYTES = 64 << 20  # of the values of all tokens at once
 
 
-def piece_of(model: IdentityKeyedDecoder, stimulus: str, n_cells: int) -> int:
+def piece_of(model: Decoder, stimulus: str, n_cells: int) -> int:
     """Trials that are encoded at once."""
     return max(PIECE_BYTES // (4 * n_cells * model.numbers_per_cell(stimulus)), 1)
 
 
 @torch.inference_mode()
 def predicted(
-    model: IdentityKeyedDecoder, session: str, stimulus: str, windows: torch.Tensor
+    model: Decoder, session: str, stimulus: str, windows: torch.Tensor
 ) -> dict[str, np.ndarray]:
     """Log probabilities of the classes (trials, classes), or values (trials,), f4, by task.
 

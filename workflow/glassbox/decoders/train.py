@@ -22,8 +22,8 @@ from glassbox.decoders.checkpoint import Checkpoint, key_of
 from glassbox.decoders.data import CohortData, TrialSet, by_session
 from glassbox.decoders.devices import launched
 from glassbox.decoders.fit import Fit, Report, Run, fit
-from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
 from glassbox.decoders.metrics import Scores, ValueScores, rows_of, scores_of, together
+from glassbox.decoders.model import Decoder, new_decoder
 from glassbox.decoders.options import SECTION, DecoderOptions
 from glassbox.decoders.predict import predicted
 from glassbox.decoders.targets import labels_of_training, targets_of
@@ -33,7 +33,6 @@ from glassbox.progress import Progress
 from glassbox.tables import write_rows, write_table
 from glassbox.tensors.splits import TRAIN
 
-MODEL = "identity_keyed"
 CURVE_COLUMNS = tuple(
     "cohort seed fold fitted epoch loss task selection_accuracy selection_log_probability "
     "selection_r2".split()
@@ -110,7 +109,13 @@ def train_cohort(
             for name, sets in sessions.items()
             for seed in options.seeds
             for row in rows_of(
-                sets[0], cohort.name, cohort.level, MODEL, seed, options.split, scores[name, seed]
+                sets[0],
+                cohort.name,
+                cohort.level,
+                options.decoder,
+                seed,
+                options.split,
+                scores[name, seed],
             )
         ]
         write_table("decoding", folder / "decoding.csv", rows)
@@ -125,16 +130,16 @@ def weights_name(seed: int, fold: int) -> str:
     return f"seed{seed}-fold{fold}.safetensors"
 
 
-def new_model(options: DecoderOptions, data: CohortData) -> IdentityKeyedDecoder:
+def new_model(options: DecoderOptions, data: CohortData) -> Decoder:
     """A decoder for these sessions, held-out ones included, its weights not drawn yet."""
     cells = {name: sets[0].cell_specimen_id for name, sets in by_session(data.trial_sets).items()}
     classes = {task: len(values) for task, values in data.classes.items()}
     sharing = by_session(data.body) if options.share_units else ()
-    return IdentityKeyedDecoder(options, cells, targets_of(options, data.tasks, classes), sharing)
+    return new_decoder(options, cells, targets_of(options, data.tasks, classes), sharing)
 
 
 def fit_decoder(
-    model: IdentityKeyedDecoder,
+    model: Decoder,
     data: CohortData,
     options: DecoderOptions,
     seed: int,
@@ -166,7 +171,7 @@ def fit_decoder(
 
 
 def score_session(
-    model: IdentityKeyedDecoder, sets: Sequence[TrialSet], fold: int
+    model: Decoder, sets: Sequence[TrialSet], fold: int
 ) -> dict[str, Scores | ValueScores]:
     """How each usable trial of a session is decoded, by task."""
     found: dict[str, list[Scores | ValueScores]] = {}
@@ -189,7 +194,7 @@ def describe(
     return {
         "cohort": cohort.name,
         "level": cohort.level,
-        "model": MODEL,
+        "model": options.decoder,
         "hooks": ["latents"],
         "options": asdict(options),
         "split": options.split,
@@ -272,7 +277,7 @@ def _code() -> str:
     return code_of_script(Path(__file__), HOUSE)
 
 
-def _state_of(model: IdentityKeyedDecoder) -> dict[str, torch.Tensor]:
+def _state_of(model: Decoder) -> dict[str, torch.Tensor]:
     return {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
 
 

@@ -45,6 +45,7 @@ class HookTrials:
         block: contiguous presentation, (trials,), i4.
         held_out: the trial's session was held out of the body, (trials,) bool.
         labels: class index by task, (trials,), i8, −1 where a trial has none.
+        sessions: names of the sessions that were given.
     """
 
     latents: torch.Tensor
@@ -54,9 +55,16 @@ class HookTrials:
     block: np.ndarray
     held_out: np.ndarray
     labels: dict[str, np.ndarray]
+    sessions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.part)
+
+    @property
+    def session(self) -> np.ndarray:
+        """Name of each trial's session, (trials,) of texts; empty where no names were given."""
+        names = np.asarray(self.sessions or [""] * (int(self.session_index.max(initial=0)) + 1))
+        return names[self.session_index]
 
     def take(self, places: np.ndarray) -> HookTrials:
         """The trials at these places."""
@@ -68,6 +76,7 @@ class HookTrials:
             self.block[places],
             self.held_out[places],
             {task: label[places] for task, label in self.labels.items()},
+            self.sessions,
         )
 
     def in_part(self, part: int, held_out: bool | None = False) -> HookTrials:
@@ -128,6 +137,7 @@ def hook_trials(decoder: FittedDecoder, sessions: Sequence[DecodedSession]) -> H
         labels={
             task: np.concatenate([s.data.labels[task] for s in sessions]) for task in decoder.tasks
         },
+        sessions=tuple(s.data.session for s in sessions),
     )
 
 

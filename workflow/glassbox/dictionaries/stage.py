@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,9 @@ def train_dictionaries(
         activity = activity_of(dictionary, trials)
         test = trials.in_part(TEST, held_out=None)
         noise = torch_generator("noise", options.seed, seed, fold)
+        readout = partial(decoder.readout, sessions=test.session)
         scores = insertion_scores(
-            dictionary, test.latents, test.labels, decoder.readout, options.noise_draws, noise
+            dictionary, test.latents, test.labels, readout, options.noise_draws, noise
         )
         body_test = trials.in_part(TEST).latents.flatten(0, 1)
         table.append(

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from glassbox.dictionaries.topk import TopKDictionary
-from glassbox.interventions.suffix import Suffix
+from glassbox.interventions.suffixes import AnySuffix
 
 INTERVENTIONS = ("spliced", "error_preserving")
 ABLATIONS = ("zero", "mean")
@@ -33,6 +33,7 @@ class CleanPass:
         values, units: the sparse code, (trials, latents, k).
         dictionary: of these latents.
         mean: mean activation of each unit in each latent on selection trials, (latents, width).
+        sessions: of each trial, (trials,) of texts; None where the decoder needs none.
     """
 
     latents: torch.Tensor
@@ -40,14 +41,22 @@ class CleanPass:
     units: torch.Tensor
     dictionary: TopKDictionary
     mean: torch.Tensor
+    sessions: np.ndarray | None = None
 
     @classmethod
     @torch.no_grad()
-    def of(cls, dictionary: TopKDictionary, latents: torch.Tensor, mean: torch.Tensor) -> CleanPass:
+    def of(
+        cls,
+        dictionary: TopKDictionary,
+        latents: torch.Tensor,
+        mean: torch.Tensor,
+        sessions: np.ndarray | None = None,
+    ) -> CleanPass:
         """Encode the latents, (trials, latents, dim)."""
         code = dictionary.code(latents.reshape(-1, dictionary.dim))
         shape = (*latents.shape[:2], dictionary.k)
-        return cls(latents, code.values.view(shape), code.units.view(shape), dictionary, mean)
+        values, units = code.values.view(shape), code.units.view(shape)
+        return cls(latents, values, units, dictionary, mean, sessions)
 
     @torch.no_grad()
     def reconstruction(self) -> torch.Tensor:
@@ -62,6 +71,7 @@ class CleanPass:
             self.units[trials],
             self.dictionary,
             self.mean,
+            None if self.sessions is None else self.sessions[trials],
         )
 
 
@@ -108,7 +118,7 @@ def ablated(
 @torch.no_grad()
 def logits_of_sets(
     clean: CleanPass,
-    suffix: Suffix,
+    suffix: AnySuffix,
     sets: np.ndarray,
     intervention: str,
     ablation: str,
@@ -129,5 +139,6 @@ def logits_of_sets(
         mask = as_mask(sets[of_sets], clean.dictionary.width)
         for first in range(0, n_trials, trials_at_once):
             trials = slice(first, min(first + trials_at_once, n_trials))
-            latents = ablated(clean.take(trials), base[trials], mask, ablation, strength)
-            yield trials, of_sets, suffix(latents)
+            some = clean.take(trials)
+            latents = ablated(some, base[trials], mask, ablation, strength)
+            yield trials, of_sets, suffix(latents, some.sessions)

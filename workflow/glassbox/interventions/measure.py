@@ -9,7 +9,7 @@ import numpy as np
 
 from glassbox.dictionaries.splice import scored
 from glassbox.interventions.ablation import CleanPass, logits_of_sets
-from glassbox.interventions.suffix import Suffix
+from glassbox.interventions.suffixes import AnySuffix
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Said:
 
 def say(
     clean: CleanPass,
-    suffix: Suffix,
+    suffix: AnySuffix,
     labels: Mapping[str, np.ndarray],
     sets: np.ndarray,
     intervention: str,

@@ -16,7 +16,7 @@ from glassbox.dictionaries.activations import DecodedSession, HookTrials, hook_t
 from glassbox.dictionaries.topk import TopKDictionary
 from glassbox.errors import UserError
 from glassbox.interventions.ablation import CleanPass
-from glassbox.interventions.suffix import Suffix
+from glassbox.interventions.suffixes import AnySuffix, suffix_of
 from glassbox.tensors.splits import SELECTION
 
 
@@ -60,7 +60,7 @@ class Run:
     fold: int
     trials: HookTrials
     dictionary: TopKDictionary
-    suffix: Suffix
+    suffix: AnySuffix
     energy: np.ndarray
     density: np.ndarray
     mean: torch.Tensor
@@ -77,7 +77,7 @@ class Run:
 
     def clean_pass(self, trials: HookTrials) -> CleanPass:
         """The clean pass of some of the trials."""
-        return CleanPass.of(self.dictionary, trials.latents, self.mean)
+        return CleanPass.of(self.dictionary, trials.latents, self.mean, trials.session)
 
 
 def open_run(
@@ -113,7 +113,7 @@ def open_run(
         fold,
         trials,
         dictionary,
-        Suffix(decoder.model, tuple(decoder.tasks)),
+        suffix_of(decoder),
         energy,
         density,
         mean,

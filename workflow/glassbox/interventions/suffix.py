@@ -53,11 +53,14 @@ class Suffix:
         self.eps = norm.eps
 
     @torch.no_grad()
-    def __call__(self, latents: torch.Tensor) -> dict[str, torch.Tensor]:
+    def __call__(
+        self, latents: torch.Tensor, sessions: Sequence[str] | None = None
+    ) -> dict[str, torch.Tensor]:
         """Logits by task, (trials, sets, classes).
 
         Args:
             latents: versions of the latents of each trial, (trials, latents, sets, dim).
+            sessions: of each trial; this decoder's readout knows nothing of them.
         """
         spread = torch.linalg.vecdot(latents, latents) / latents.shape[-1]
         spread = (spread - latents.mean(-1).square()).clamp_min(0)
