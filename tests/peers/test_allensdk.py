@@ -59,8 +59,8 @@ def seen(recording, tmp_path_factory) -> dict[str, np.ndarray]:
 def test_allensdk_reads_the_simulated_dff_and_its_times(recording, seen):
     assert seen["dff"].dtype == np.float32
     np.testing.assert_array_equal(seen["dff"], recording.dff)
-    np.testing.assert_array_equal(seen["dff_times"], recording.schedule.times)
-    np.testing.assert_array_equal(seen["fluorescence_times"], recording.schedule.times)
+    np.testing.assert_array_equal(seen["dff_times"], recording.times)
+    np.testing.assert_array_equal(seen["fluorescence_times"], recording.times)
 
 
 def test_allensdk_reads_the_simulated_cells_and_their_masks(recording, seen):
@@ -73,11 +73,12 @@ def test_allensdk_reads_the_simulated_cells_and_their_masks(recording, seen):
 
 def test_allensdk_reads_the_simulated_table_of_drifting_gratings(recording, seen):
     schedule = recording.schedule
+    shown = schedule.conditions
     assert list(seen["stimuli"]) == [layout.DRIFTING_GRATINGS]
     for name in (layout.DRIFTING_GRATINGS, "master"):
-        np.testing.assert_array_equal(seen[f"{name}/orientation"], schedule.direction_deg)
+        np.testing.assert_array_equal(seen[f"{name}/orientation"], shown["direction"])
         np.testing.assert_array_equal(
-            seen[f"{name}/temporal_frequency"], schedule.temporal_frequency_hz
+            seen[f"{name}/temporal_frequency"], shown["temporal_frequency"]
         )
         np.testing.assert_array_equal(seen[f"{name}/blank_sweep"], schedule.blank)
         np.testing.assert_array_equal(seen[f"{name}/start"], schedule.start)
@@ -95,7 +96,7 @@ def test_allensdk_finds_the_three_simulated_blocks_as_epochs(recording, seen):
 
 
 def test_allensdk_reads_the_simulated_running_speed_and_pupil(recording, seen):
-    behaviour, times = recording.behaviour, recording.schedule.times
+    behaviour, times = recording.behaviour, recording.times
     np.testing.assert_array_equal(seen["running_times"], times)
     speed = seen["running_speed"]
     kept = slice(RUNNING_STARTS, len(times) - RUNNING_LACKS)

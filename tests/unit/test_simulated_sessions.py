@@ -9,15 +9,10 @@ import pytest
 from glassbox.files import sha256_of_file
 from glassbox.sessions.nwb import NwbSession
 from glassbox.sessions.options import SimulateOptions
+from glassbox.sessions.program import JUMP_S, draw_program, program_frames
 from glassbox.sessions.simulate import fresh_session, simulate_session
 from glassbox.sessions.simulated_mice import fresh_mice, simulated_mice
-from glassbox.sessions.stimulus_schedule import (
-    CONDITIONS,
-    FRAME_RATE_HZ,
-    SWEEP_FRAMES,
-    draw_schedule,
-    schedule_frames,
-)
+from glassbox.sessions.stimulus_schedule import CONDITIONS, FRAME_RATE_HZ, SWEEP_FRAMES
 from glassbox.sessions.truth import read_truth, write_truth
 from glassbox.sessions.write_nwb import RUNNING_LACKS, RUNNING_STARTS, write_nwb
 from glassbox.tensors.convert import convert_session
@@ -27,6 +22,12 @@ from glassbox.tensors.windows import TrialWindows, WindowOptions, frames_of_samp
 
 SESSION = "sim-Cux2-01"
 SMALL = SimulateOptions(trials=84, cells_min=6, cells_max=8)
+
+
+def program(trials: int):
+    """The course of a session A of drifting gratings alone."""
+    options = SimulateOptions(trials=trials)
+    return draw_program("three_session_A", options, lambda stimulus: np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +61,19 @@ def test_another_seed_or_mouse_gives_another_recording(recording):
 
 @pytest.mark.parametrize(("trials", "blanks"), [(42, 2), (84, 4), (100, 4), (628, 28)])
 def test_conditions_are_shown_equally_often_to_within_one(trials, blanks):
-    schedule = draw_schedule(trials, np.random.default_rng(0))
+    course = program(trials)
+    schedule = course.shown["drifting_gratings"]
     assert schedule.blank.sum() == blanks
     shown = ~schedule.blank
-    code = schedule.direction[shown] * 5 + schedule.temporal_frequency[shown]
+    code = schedule.index["direction"][shown] * 5 + schedule.index["temporal_frequency"][shown]
     counts = np.bincount(code, minlength=CONDITIONS)
     assert len(counts) == CONDITIONS and np.ptp(counts) <= 1
-    assert np.isnan(schedule.direction_deg[schedule.blank]).all()
-    assert len(schedule.times) == schedule_frames(trials)
+    assert np.isnan(schedule.conditions["direction"][schedule.blank]).all()
+    assert len(course.times) == program_frames("three_session_A", SimulateOptions(trials=trials))
 
 
 def test_the_full_schedule_is_that_of_session_a():
-    schedule = draw_schedule(628, np.random.default_rng(0))
+    schedule = program(628).shown["drifting_gratings"]
     assert set(schedule.stop - schedule.start) == {SWEEP_FRAMES}
     pauses = schedule.start[1:] - schedule.stop[:-1]
     within = np.diff(schedule.block) == 0
@@ -80,15 +82,17 @@ def test_the_full_schedule_is_that_of_session_a():
 
 
 def test_the_clock_jumps_between_blocks_and_in_no_sweep():
-    schedule = draw_schedule(84, np.random.default_rng(0))
-    jumps = np.flatnonzero(np.diff(schedule.times) > 1.5 / FRAME_RATE_HZ)
-    assert len(jumps) == 2
+    course = program(84)
+    schedule = course.shown["drifting_gratings"]
+    intervals = np.diff(course.times)
+    jumps = np.flatnonzero(intervals > 1.5 / FRAME_RATE_HZ)
+    np.testing.assert_allclose(intervals[jumps], [JUMP_S, JUMP_S])
     for jump in jumps:
         assert not ((schedule.start <= jump) & (jump < schedule.stop)).any()
 
 
 def test_the_reader_reads_what_was_simulated(nwb, recording):
-    schedule, times = recording.schedule, recording.schedule.times
+    schedule, times = recording.schedule, recording.times
     with NwbSession(nwb) as session:
         np.testing.assert_array_equal(session.dff_rows(0, session.n_cells), recording.dff)
         np.testing.assert_array_equal(session.frame_times(), times)
@@ -137,7 +141,7 @@ def test_fresh_trials_follow_the_drive_that_was_planted():
     fresh = fresh_session(SimulateOptions(), SESSION, seed=3, trials=628)
     grid = frames_of_samples(WindowOptions(), FRAME_RATE_HZ)
     means = fresh.windows(*grid).mean(axis=2)
-    direction, tf = fresh.schedule.direction, fresh.schedule.temporal_frequency
+    direction, tf = fresh.schedule.index["direction"], fresh.schedule.index["temporal_frequency"]
     measured = np.stack(
         [[means[(direction == d) & (tf == f)].mean(axis=0) for f in range(5)] for d in range(8)]
     )
@@ -151,7 +155,7 @@ def test_fresh_trials_follow_the_drive_that_was_planted():
 def test_a_fresh_mouse_of_a_line_can_be_recorded():
     (mouse,) = fresh_mice("Rorb-IRES2-Cre", 1)
     fresh = fresh_session(SMALL, mouse.session, seed=0)
-    assert fresh.mouse == mouse and fresh.dff.shape == (fresh.cells.n, schedule_frames(84))
+    assert fresh.mouse == mouse and fresh.dff.shape == (fresh.cells.n, len(fresh.times))
 
 
 def test_a_linear_decoder_does_as_well_as_on_real_sessions():
@@ -167,7 +171,7 @@ def test_a_linear_decoder_does_as_well_as_on_real_sessions():
         means = recording.windows(*grid, indices=shown).mean(axis=2)
         train, test = np.arange(len(shown)) < 400, np.arange(len(shown)) >= 400
         z = np.clip((means - means[train].mean(0)) / means[train].std(0), -5, 10)
-        labels = recording.schedule.direction[shown], recording.schedule.temporal_frequency[shown]
+        labels = [index[shown] for index in recording.schedule.index.values()]
         fits = [LogisticRegression(C=0.03, max_iter=300).fit(z[train], y[train]) for y in labels]
         scores.append([f.score(z[test], y[test]) for f, y in zip(fits, labels, strict=True)])
     direction, tf = np.transpose(scores)

@@ -110,7 +110,7 @@ def test_fresh_trials_carry_the_labels_of_their_schedule_and_none_of_the_blanks(
     (run,) = frozen_runs(folders / "dictionaries", folders / "decoders")
     show_fresh_trials([run], SIMULATE, trials=84, seed=5)
     first = fresh_session(SIMULATE, "sim-Cux2-01", 5, 84).schedule
-    shown = first.direction[~first.blank]
+    shown = first.index["direction"][~first.blank]
     assert np.array_equal(run.label["direction"][0], shown)
     assert [len(a) for a in run.activation] == [len(shown)] * 4
     assert run.activation[0].shape[1] == WIDTH
@@ -119,7 +119,8 @@ def test_fresh_trials_carry_the_labels_of_their_schedule_and_none_of_the_blanks(
 def test_fresh_trials_are_not_those_of_the_file():
     recorded = simulate_session(SIMULATE, "sim-Cux2-01")
     fresh = fresh_session(SIMULATE, "sim-Cux2-01", 0)
-    assert not np.array_equal(recorded.schedule.direction, fresh.schedule.direction)
+    shown = [one.schedule.index["direction"] for one in (recorded, fresh)]
+    assert not np.array_equal(*shown)
 
 
 def test_adapting_to_a_mouse_leaves_the_body_and_the_decoder_unchanged(folders):

@@ -46,16 +46,16 @@ def test_adding_a_session_adds_exactly_its_jobs(folder):
     added = folder.root / "mine" / "sim-Rorb-02.nwb"
     kept = added.rename(folder.root / "kept.nwb")
     up_to_date(folder)
-    for path in ("tensors/sim-Rorb-02.zarr", "decoders/mouse-M04", "units/mouse-M04"):
+    for path in ("tensors/sim-Rorb-02.zarr", "decoders/mouse-M08", "units/mouse-M08"):
         shutil.rmtree(folder.results / path)
-    for path in ("dictionaries/mouse-M04", "interventions/mouse-M04"):
+    for path in ("dictionaries/mouse-M08", "interventions/mouse-M08"):
         shutil.rmtree(folder.results / path)
     (folder.results / "tensors" / "sim-Rorb-02.json").unlink()
     (folder.results / "decoders" / "references" / "sim-Rorb-02.csv").unlink()
     kept.rename(added)
     jobs = folder.jobs(*CONFIG)
     by_cohort = "train_decoder train_dictionary measure_units".split()
-    cohorts = {"mouse-M04", "genotype-Rorb-IRES2-Cre", "all"}
+    cohorts = {"mouse-M08", "genotype-Rorb-IRES2-Cre", "all"}
     held_out = {"all-without-0", "all-without-1"}
     assert {job for job in jobs if job.split(":")[0] in EVERY} == {
         f"{rule}:sim-Rorb-02" for rule in EVERY
@@ -71,7 +71,7 @@ def test_a_truncated_file_is_refused_and_the_other_sessions_are_unharmed(folder)
     broken = folder.root / "mine" / "sim-Rorb-02.nwb"
     break_header(broken)
     folder.made(*CONFIG, "--touch", "tables", "figures")
-    before = bytes_of(folder.results / "decoders" / "mouse-M03")
+    before = bytes_of(folder.results / "decoders" / "mouse-M07")
     assert set(folder.jobs(*CONFIG)) == {"report_refused"}
     run = folder.snakemake(*CONFIG)
     said = run.stdout + run.stderr
@@ -81,7 +81,7 @@ def test_a_truncated_file_is_refused_and_the_other_sessions_are_unharmed(folder)
     assert "truncated" in row["reason"]
     assert f"excluded: {row['reason']}" in said and f"error: {row['reason']}" in said
     assert "Traceback" not in said
-    assert bytes_of(folder.results / "decoders" / "mouse-M03") == before
+    assert bytes_of(folder.results / "decoders" / "mouse-M07") == before
 
 
 def test_a_refused_session_that_the_user_excludes_no_longer_fails_the_run(folder):

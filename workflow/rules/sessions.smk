@@ -3,11 +3,20 @@
 # makes   results/sessions/catalogue.tsv, excluded.csv   by the main process, where they changed
 #         results/sessions/{session}.nwb, .truth.npz     simulated sessions and what was planted
 
+from dataclasses import asdict
+
+from glassbox.sessions.simulated_mice import options_of
+
 
 wildcard_constraints:
     session="[A-Za-z0-9_][A-Za-z0-9._-]*",
     cohort="all|all-without-[0-9]+|(mouse|genotype)-[A-Za-z0-9._-]+",
     hook="[a-z_]+",
+
+
+def simulation_of_session(wildcards):
+    """What the file of a session depends on: not on how many mice there are beside this one."""
+    return as_json(asdict(options_of(OPTIONS["sessions"].simulate, wildcards.session)))
 
 
 rule simulate_session:
@@ -26,7 +35,7 @@ rule simulate_session:
         runtime=10,
     params:
         code=code_of("simulate_session"),
-        options=as_json(config["sessions"]["simulate"]),
+        options=simulation_of_session,
     shell:
         'python "$SCRIPTS/simulate_session.py" --session {wildcards.session:q}'
         " --options {params.options:q} --out {output.nwb:q} --truth {output.truth:q}"

@@ -11,7 +11,7 @@ from glassbox.options import options_from
 def main(argv: list[str] | None = None) -> int:
     parse = parser(__doc__)
     parse.add_argument("--options", required=True, help="JSON of the section sessions.simulate")
-    parse.add_argument("--session", required=True, help="name, such as sim-Cux2-01")
+    parse.add_argument("--session", required=True, help="name, such as sim-Cux2-01-B")
     parse.add_argument("--out", required=True, help="NWB file to write")
     parse.add_argument("--truth", required=True, help="npz file of what was planted")
     args = parse.parse_args(argv)

@@ -7,10 +7,12 @@ correlation resemble those of a real session of Visual Coding.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
+from glassbox.sessions.course import SESSION_A
 from glassbox.sessions.cre_lines import LINE_EFFECTS, scaled
 from glassbox.sessions.options import SimulateOptions
 from glassbox.sessions.seeding import generator
@@ -37,6 +39,7 @@ TF_BANDWIDTH = 1.7  # median s.d. of temporal-frequency tuning, octaves
 PEAK_RATE = 3.5  # median of event rate at the preferred condition, events/s
 BASE_RATE = 0.05  # median spontaneous event rate, events/s
 AMPLITUDE = 0.09  # median dF/F of one event at the peak of the kernel
+RUNNING_RATE = 1.0  # median of what running adds to a cell that fires with it, events/s
 FRAME_NOISE = 0.06  # median s.d. of white noise of a frame, dF/F
 
 # Spread over mice of the same line, beside the spread over cells.
@@ -95,11 +98,50 @@ class Cells:
 
 
 def draw_cells(mouse: SimulatedMouse, options: SimulateOptions) -> Cells:
-    """The cells of a mouse: the same for every recording of it."""
-    rng = generator(options.seed, mouse.session, "population")
-    n = mouse.cells(options)
-    line = scaled(LINE_EFFECTS[mouse.cre_line], options.genotype_effect)
+    """The cells of a session of a mouse: the same for every recording of it.
 
+    A session of type B finds a share of the cells of the mouse's session A again, with all that
+    they prefer, among others that it alone has.
+    """
+    first = mouse.in_session(SESSION_A)
+    rng = generator(options.seed, first.session, "population")
+    common = _draw_common(mouse, options, rng)
+    cells = _draw(common, _specimen_ids(first, options), options, rng)
+    if mouse == first:
+        return cells
+    rng = generator(options.seed, mouse.session, "population")
+    ids = _specimen_ids(mouse, options)
+    found = rng.permutation(cells.n)[: min(round(options.shared_cells * cells.n), len(ids))]
+    others = _draw(common, ids[len(found) :], options, rng)
+    return _in_order(rng.permutation(len(ids)), _in_order(found, cells), others)
+
+
+def draw_running_rate(cells: Cells, options: SimulateOptions) -> np.ndarray:
+    """Events/s that running at typical speed adds to each cell, (cells,), whatever is shown.
+
+    Drawn from the specimen ids: a cell that is found again fires again.
+    """
+    streams = [generator(options.seed, str(i), "running") for i in cells.cell_specimen_id]
+    fires = np.array([rng.random() < options.running_cells for rng in streams])
+    rate = np.array([rng.lognormal(np.log(RUNNING_RATE), 0.5) for rng in streams])
+    return np.where(fires, rate, 0.0)
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What the cells of one mouse have in common."""
+
+    log_rate: float
+    log_amplitude: float
+    tf_mean: float
+    log_kappa: float
+    responsive: float
+
+
+def _draw_common(
+    mouse: SimulatedMouse, options: SimulateOptions, rng: np.random.Generator
+) -> _Common:
+    line = scaled(LINE_EFFECTS[mouse.cre_line], options.genotype_effect)
     log_rate = line.log_event_rate + MOUSE_LOG_RATE * rng.standard_normal()
     log_amplitude = MOUSE_LOG_AMPLITUDE * rng.standard_normal()
     tf_mean = (
@@ -113,11 +155,18 @@ def draw_cells(mouse: SimulatedMouse, options: SimulateOptions) -> Cells:
     logit = (
         RESPONSIVE_LOGIT + line.responsive_logit + MOUSE_RESPONSIVE_LOGIT * rng.standard_normal()
     )
+    return _Common(log_rate, log_amplitude, tf_mean, log_kappa, 1 / (1 + np.exp(-logit)))
 
-    kind = _draw_kinds(n, 1 / (1 + np.exp(-logit)), options.separate_cells, rng)
+
+def _draw(
+    common: _Common, ids: np.ndarray, options: SimulateOptions, rng: np.random.Generator
+) -> Cells:
+    """One cell for each specimen id."""
+    n = len(ids)
+    kind = _draw_kinds(n, common.responsive, options.separate_cells, rng)
     preferred_direction = rng.uniform(0, 360, n)
-    preferred_tf = 2 ** np.clip(rng.normal(tf_mean, PREFERRED_TF_SPREAD, n), -0.5, 4.5)
-    kappa = rng.lognormal(log_kappa, 0.4, n)
+    preferred_tf = 2 ** np.clip(rng.normal(common.tf_mean, PREFERRED_TF_SPREAD, n), -0.5, 4.5)
+    kappa = rng.lognormal(common.log_kappa, 0.4, n)
     selectivity = rng.beta(2.0, 1.0, n)
     floor = rng.beta(1, 8, n)
     bandwidth = rng.lognormal(np.log(TF_BANDWIDTH), 0.25, n)
@@ -125,9 +174,9 @@ def draw_cells(mouse: SimulatedMouse, options: SimulateOptions) -> Cells:
     tf_tuning = _tf_curve(preferred_tf, bandwidth)
     carries_direction = np.isin(kind, (DIRECTION, JOINT))
     carries_tf = np.isin(kind, (TEMPORAL_FREQUENCY, JOINT))
-    peak_rate = rng.lognormal(np.log(PEAK_RATE) + log_rate, 0.8, n)
+    peak_rate = rng.lognormal(np.log(PEAK_RATE) + common.log_rate, 0.8, n)
     return Cells(
-        cell_specimen_id=_specimen_ids(mouse, options, n),
+        cell_specimen_id=ids,
         kind=kind,
         preferred_direction=preferred_direction,
         preferred_tf=preferred_tf,
@@ -137,8 +186,8 @@ def draw_cells(mouse: SimulatedMouse, options: SimulateOptions) -> Cells:
         direction_tuning=np.where(carries_direction[:, None], direction_tuning, FLAT),
         tf_tuning=np.where(carries_tf[:, None], tf_tuning, FLAT),
         peak_rate=np.where(kind == SILENT, 0.0, peak_rate),
-        base_rate=rng.lognormal(np.log(BASE_RATE) + log_rate, 0.6, n),
-        amplitude=rng.lognormal(np.log(AMPLITUDE) + log_amplitude, 0.4, n),
+        base_rate=rng.lognormal(np.log(BASE_RATE) + common.log_rate, 0.6, n),
+        amplitude=rng.lognormal(np.log(AMPLITUDE) + common.log_amplitude, 0.4, n),
         decay_s=rng.lognormal(np.log(0.45), 0.2, n),
         reliability=rng.lognormal(np.log(3.0), 0.5, n),
         phase_depth=rng.beta(1, 2, n),
@@ -176,7 +225,13 @@ def _tf_curve(preferred: np.ndarray, bandwidth: np.ndarray) -> np.ndarray:
     return np.exp(-0.5 * (octaves / bandwidth[:, None]) ** 2)
 
 
-def _specimen_ids(mouse: SimulatedMouse, options: SimulateOptions, n: int) -> np.ndarray:
-    """Ids that no two mice share, from the name of the session."""
+def _specimen_ids(mouse: SimulatedMouse, options: SimulateOptions) -> np.ndarray:
+    """Ids of as many cells as the session has, which no other session draws, from its name."""
     rng = generator(options.seed, mouse.session, "specimens")
-    return int(rng.integers(1 << 40)) * 1000 + np.arange(n, dtype=np.int64)
+    return int(rng.integers(1 << 40)) * 1000 + np.arange(mouse.cells(options), dtype=np.int64)
+
+
+def _in_order(order: np.ndarray, *parts: Cells) -> Cells:
+    """The cells of all parts, one after the other, then those at the places `order`."""
+    names = [field.name for field in dataclasses.fields(Cells)]
+    return Cells(**{n: np.concatenate([getattr(p, n) for p in parts])[order] for n in names})

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from glassbox.files import replacing_file
+from glassbox.sessions.drive import planted_drive
 from glassbox.sessions.population import Cells
 from glassbox.sessions.simulate import Recording
 
@@ -17,6 +18,8 @@ def write_truth(recording: Recording, path: str | Path) -> None:
 
     Beside the fields of `Cells`: `drive` (cells, 8, 5) events/s by direction and temporal
     frequency, `tuned_to_direction` and `tuned_to_tf` (cells,), and `session`, `mouse`, `cre_line`.
+    What was planted for the other stimuli that the session shows: see `drive.planted_drive`. Where
+    cells fire with running: `running_rate` (cells,) events/s.
     """
     cells, mouse = recording.cells, recording.mouse
     arrays = {field.name: getattr(cells, field.name) for field in dataclasses.fields(cells)}
@@ -30,7 +33,17 @@ def write_truth(recording: Recording, path: str | Path) -> None:
             session=mouse.session,
             mouse=mouse.mouse,
             cre_line=mouse.cre_line,
+            **_beyond_drifting_gratings(recording),
         )
+
+
+def _beyond_drifting_gratings(recording: Recording) -> dict[str, np.ndarray]:
+    options, planted = recording.options, {}
+    for stimulus in recording.shown:
+        planted |= planted_drive(recording.cells, stimulus, options.scenes, options.seed)
+    if options.running_cells:
+        planted["running_rate"] = recording.running_rate
+    return planted
 
 
 def read_truth(path: str | Path) -> Cells:

@@ -5,7 +5,8 @@ format's version is fixed. Strings are fixed-length bytes, as allensdk expects.
 
 `general/session_id` and `experiment_container_id` are left out on purpose: allensdk takes them for
 whole numbers of the Allen database, in which a simulated session is not. The session's id is the
-name of the file.
+name of the file. Scenes and movies have no stack of images: the simulator knows features of them,
+no pixels.
 """
 
 from __future__ import annotations
@@ -21,10 +22,16 @@ from glassbox.sessions.cre_lines import SPECIMEN_TAIL
 from glassbox.sessions.roi_masks import draw_masks
 from glassbox.sessions.seeding import generator
 from glassbox.sessions.simulate import Recording
-from glassbox.sessions.simulated_mice import SESSION_TYPE
+from glassbox.sessions.stimuli import CONDITIONS
+from glassbox.sessions.stimulus_schedule import Shown
 
 RUNNING_STARTS = 3  # frames: the wheel's trace is a little shorter than the movie, as in real files
 RUNNING_LACKS = 5  # frames at its end
+# Columns of the tables of gratings, in the order of Allen's files.
+FEATURES = {
+    layout.DRIFTING_GRATINGS: ("temporal_frequency", "orientation", layout.GRATINGS_BLANK),
+    layout.STATIC_GRATINGS: ("spatial_frequency", "phase", "orientation"),
+}
 CELLS_A_CHUNK, FRAMES_A_CHUNK = 16, 4096
 SESSION_START = "2026-01-01T09:00:00Z"
 MONITOR_CM = 15.0  # distance of the eye from the monitor
@@ -41,7 +48,8 @@ def write_nwb(recording: Recording, path: str | Path, pupil: bool = True) -> Non
         _write_running(file, recording)
         if pupil:
             _write_pupil(file, recording)
-        _write_gratings(file, recording)
+        for shown in recording.shown.values():
+            _write_stimulus(file, recording, shown)
         _write_metadata(file, recording)
 
 
@@ -58,7 +66,7 @@ def _write_activity(file: h5py.File, recording: Recording) -> None:
         recording.dff,
         (min(CELLS_A_CHUNK, cells), min(FRAMES_A_CHUNK, frames)),
     )
-    _put(file, layout.DFF_TIMES, recording.schedule.times, (min(FRAMES_A_CHUNK, frames),))
+    _put(file, layout.DFF_TIMES, recording.times, (min(FRAMES_A_CHUNK, frames),))
     file[layout.FLUORESCENCE_TIMES] = file[layout.DFF_TIMES]
 
 
@@ -73,12 +81,12 @@ def _write_cells(file: h5py.File, recording: Recording) -> None:
 
 
 def masks_of(recording: Recording) -> np.ndarray:
-    """(cells, 512, 512) u1, the same for every recording of a mouse."""
+    """(cells, 512, 512) u1, the same for every recording of a session's name."""
     return draw_masks(recording.cells.n, generator(0, recording.mouse.session, "masks"))
 
 
 def _write_running(file: h5py.File, recording: Recording) -> None:
-    behaviour, times = recording.behaviour, recording.schedule.times
+    behaviour, times = recording.behaviour, recording.times
     kept = slice(RUNNING_STARTS, len(times) - RUNNING_LACKS)
     chunk = (min(FRAMES_A_CHUNK, len(times)),)
     speed = _rounded(behaviour.running_speed[kept], 1 / 64)
@@ -88,7 +96,7 @@ def _write_running(file: h5py.File, recording: Recording) -> None:
 
 def _write_pupil(file: h5py.File, recording: Recording) -> None:
     behaviour = recording.behaviour
-    chunk = (min(FRAMES_A_CHUNK, len(recording.schedule.times)),)
+    chunk = (min(FRAMES_A_CHUNK, len(recording.times)),)
     _put(file, layout.PUPIL_SIZE, _rounded(behaviour.pupil_area, 1.0), chunk)
     file[layout.PUPIL_SIZE_TIMES] = file[layout.DFF_TIMES]
     location = _rounded(behaviour.pupil_location, 1 / 64)
@@ -99,19 +107,35 @@ def _write_pupil(file: h5py.File, recording: Recording) -> None:
     file[layout.PUPIL_SPHERICAL_TIMES] = file[layout.DFF_TIMES]
 
 
-def _write_gratings(file: h5py.File, recording: Recording) -> None:
-    schedule, group = recording.schedule, layout.stimulus_group(layout.DRIFTING_GRATINGS)
-    table = np.stack(
-        [schedule.temporal_frequency_hz, schedule.direction_deg, schedule.blank.astype(float)],
-        axis=1,
-    )
-    features = np.array(["temporal_frequency", "orientation", layout.GRATINGS_BLANK], "S")
-    _put(file, f"{group}/{layout.STIMULUS_DATA}", table)
-    _put(file, f"{group}/{layout.STIMULUS_FEATURES}", features)
-    frames = np.stack([schedule.start, schedule.stop], axis=1)
+def _write_stimulus(file: h5py.File, recording: Recording, shown: Shown) -> None:
+    group = layout.stimulus_group(shown.stimulus)
+    frames = np.stack([shown.start, shown.stop], axis=1)
+    times = recording.times[shown.start]
+    if shown.stimulus in FEATURES:
+        features = FEATURES[shown.stimulus]
+        table = np.stack([_feature(shown, feature) for feature in features], axis=1)
+        _put(file, f"{group}/{layout.STIMULUS_DATA}", table)
+        _put(file, f"{group}/{layout.STIMULUS_FEATURES}", np.array(features, "S"))
+    elif shown.stimulus == layout.SPONTANEOUS:
+        # Each interval has a row for its start and one for its end.
+        marks = np.tile(np.array([1, -1], np.int8), len(frames))
+        _put(file, f"{group}/{layout.STIMULUS_DATA}", marks)
+        frames = np.repeat(frames.reshape(-1), 2).reshape(-1, 2)
+        times = recording.times[frames[:, 0]]
+    else:
+        (image,) = shown.index.values()
+        _put(file, f"{group}/{layout.STIMULUS_DATA}", image.astype(np.int64))
     _put(file, f"{group}/{layout.STIMULUS_FRAMES}", frames)
     _put(file, f"{group}/num_samples", np.int64(len(frames)))
-    _put(file, f"{group}/timestamps", schedule.times[schedule.start])
+    _put(file, f"{group}/timestamps", times)
+
+
+def _feature(shown: Shown, feature: str) -> np.ndarray:
+    """A column of a table of gratings, (rows,) f8."""
+    if feature == layout.GRATINGS_BLANK:
+        return shown.blank.astype(float)
+    (name,) = (c.name for c in CONDITIONS[shown.stimulus] if c.feature == feature)
+    return shown.conditions[name]
 
 
 def _write_metadata(file: h5py.File, recording: Recording) -> None:
@@ -124,8 +148,9 @@ def _write_metadata(file: h5py.File, recording: Recording) -> None:
 def metadata(recording: Recording) -> dict[str, str]:
     """The file's metadata by HDF5 path."""
     mouse = recording.mouse
+    what = ", ".join(recording.shown).replace("_", " ")
     return {
-        layout.SESSION_TYPE: SESSION_TYPE,
+        layout.SESSION_TYPE: mouse.session_type,
         layout.SPECIMEN_NAME: f"{mouse.cre_line};{SPECIMEN_TAIL}-{mouse.mouse}",
         layout.AREA: mouse.area,
         layout.GENOTYPE: mouse.genotype,
@@ -142,7 +167,7 @@ def metadata(recording: Recording) -> dict[str, str]:
         layout.SESSION_START_TIME: SESSION_START,
         layout.NWB_VERSION: "NWB-1.0.5",
         layout.IDENTIFIER: mouse.session,
-        "session_description": "Simulated session of drifting gratings; no animal was recorded",
+        "session_description": f"Simulated session of {what}; no animal was recorded",
     }
 
 
