@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from glassbox.sessions import layout, stimuli
+from glassbox.sessions.course import COURSE, SESSION_A, SESSION_B
 from glassbox.sessions.nwb import NwbSession
 from glassbox.sessions.options import SimulateOptions
 from glassbox.sessions.roi_masks import FIELD_PIXELS
@@ -128,6 +129,63 @@ def test_allensdk_reads_the_simulated_metadata(recording, seen):
     }
     metadata = json.loads(str(seen["metadata"]))
     assert {key: metadata[key] for key in expected} == expected
+
+
+COLUMNS = {
+    "static_gratings": ("orientation", "spatial_frequency", "phase"),
+    "natural_scenes": ("frame",),
+    "natural_movie_one": ("frame",),
+    "natural_movie_three": ("frame",),
+    "spontaneous": (),
+}
+
+
+@pytest.fixture(scope="module", params=["sim-Rorb-01", "sim-Rorb-01-B"])
+def whole(request, tmp_path_factory) -> tuple[Recording, dict[str, np.ndarray]]:
+    """A whole session of each type with all its stimuli, and what allensdk sees of it."""
+    options = SimulateOptions(
+        session_types=(SESSION_A, SESSION_B),
+        stimuli=tuple(dict.fromkeys(COURSE[SESSION_A] + COURSE[SESSION_B])),
+        cells_min=3,
+        cells_max=3,
+    )
+    folder = tmp_path_factory.mktemp("whole")
+    nwb = folder / f"{request.param}.nwb"
+    found = simulate_session(options, request.param)
+    write_nwb(found, nwb)
+    return found, read_with_allensdk(nwb, folder)
+
+
+def test_allensdk_reads_the_tables_of_all_simulated_stimuli(whole):
+    recording, seen = whole
+    assert set(seen["stimuli"]) == set(COURSE[recording.mouse.session_type])
+    for name, shown in recording.shown.items():
+        np.testing.assert_array_equal(seen[f"{name}/start"], shown.start)
+        np.testing.assert_array_equal(seen[f"{name}/end"], shown.stop)
+        for column in COLUMNS.get(name, ()):
+            if column == "frame":
+                (expected,) = shown.index.values()
+            else:
+                expected = shown.conditions[column]
+            np.testing.assert_array_equal(seen[f"{name}/{column}"], expected)
+        if "movie" in name:
+            clip = shown.index["frame"].max() + 1
+            np.testing.assert_array_equal(
+                seen[f"{name}/repeat"], np.arange(len(shown.start)) // clip
+            )
+
+
+def test_allensdk_finds_the_blocks_of_all_simulated_stimuli_as_epochs(whole):
+    recording, seen = whole
+    session_type = recording.mouse.session_type
+    assert json.loads(str(seen["metadata"]))["session_type"] == session_type
+    assert list(seen["epochs/stimulus"]) == list(COURSE[session_type])
+    for name, shown in recording.shown.items():
+        first = [shown.start[shown.block == b].min() for b in np.unique(shown.block)]
+        last = [shown.stop[shown.block == b].max() for b in np.unique(shown.block)]
+        mine = seen["epochs/stimulus"] == name
+        np.testing.assert_array_equal(seen["epochs/start"][mine], first)
+        np.testing.assert_array_equal(seen["epochs/end"][mine], last)
 
 
 @pytest.mark.real
