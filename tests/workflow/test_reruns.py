@@ -88,6 +88,28 @@ def test_an_option_reruns_its_stage_and_what_follows(tiny_copy, section, old, ne
     assert rules_of(tiny_copy.jobs(*CONFIG)) == rules
 
 
+def test_one_more_simulated_mouse_simulates_and_converts_its_session_alone(tiny_copy):
+    tiny_copy.edit("tiny.yaml", "mice_per_line: 2\n", "mice_per_line: 3\n")
+    jobs = tiny_copy.jobs(*CONFIG)
+    for rule in ("simulate_session", "convert_session"):
+        assert {job for job in jobs if job.startswith(rule)} == {
+            f"{rule}:sim-Cux2-03",
+            f"{rule}:sim-Rorb-03",
+        }
+
+
+def test_a_second_type_of_session_leaves_the_sessions_of_the_first_as_they_are(tiny_copy):
+    types = "session_types: [three_session_A, three_session_B]"
+    tiny_copy.edit("tiny.yaml", "    trials: 210\n", f"    trials: 210\n    {types}\n")
+    jobs = tiny_copy.jobs(*CONFIG, "--until", "convert_session")
+    sessions = ("sim-Cux2-01-B", "sim-Cux2-02-B", "sim-Rorb-01-B", "sim-Rorb-02-B")
+    assert set(jobs) == {
+        f"{rule}:{session}"
+        for rule in ("simulate_session", "convert_session")
+        for session in sessions
+    }
+
+
 def test_editing_the_schema_of_a_table_checks_the_tables_again(tiny_copy):
     tiny_copy.edit("workflow/schemas/tables/units.json", '"string"', '"string" ')
     assert rules_of(tiny_copy.jobs(*CONFIG)) == TABLES_AND_FIGURES
