@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+DRAWN_AT_ONCE = 1_000_000  # values, in a bootstrap
+
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """Adjusted p values (q), any shape flattened to (tests,); NaN stays NaN and is not counted.
@@ -62,9 +64,11 @@ def bootstrap_interval(
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
     if clusters is None:
-        means = np.array(
-            [values[rng.integers(values.size, size=values.size)].mean() for _ in range(n_resamples)]
-        )
+        means = np.empty(n_resamples)
+        rows = max(DRAWN_AT_ONCE // values.size, 1)
+        for first in range(0, n_resamples, rows):
+            part = means[first : first + rows]
+            part[:] = values[rng.integers(values.size, size=(part.size, values.size))].mean(axis=1)
     else:
         clusters = np.asarray(clusters)[keep]
         members = [values[clusters == c] for c in np.unique(clusters)]

@@ -1,7 +1,7 @@
 # 3 · decoders
 # needs   results/tensors/{session}.zarr and its manifest, of each session of the cohort
 # makes   results/decoders/{cohort}/                 weights of each seed and fold, predictions' scores
-#         results/decoders/references/{session}.csv  logistic regression on the same trials
+#         results/decoders/references/{session}.*    baselines on the same trials and folds
 
 
 rule train_decoder:
@@ -45,6 +45,8 @@ rule fit_reference:
         manifest="results/tensors/{session}.json",
     output:
         decoding="results/decoders/references/{session}.csv",
+        predictions="results/decoders/references/{session}.npz",
+        choices="results/decoders/references/{session}.json",
     log:
         "results/logs/fit_reference/{session}.log",
     benchmark:
@@ -53,13 +55,14 @@ rule fit_reference:
         "../../envs/decoders.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=4000,
+        runtime=120,
     params:
         code=code_of("fit_reference"),
         options=as_json(config["decoders"]),
     shell:
         'python "$SCRIPTS/fit_reference.py" --tensor {input.tensor:q} --out {output.decoding:q}'
+        " --predictions {output.predictions:q} --choices {output.choices:q}"
         " --options {params.options:q} 2>&1 | tee {log:q}"
 
 
@@ -84,6 +87,34 @@ rule export_receptive_fields:
     shell:
         'python "$SCRIPTS/export_receptive_fields.py" --decoder results/decoders/{wildcards.cohort:q}'
         " --out {output.fields:q} --csv {output.csv:q} 2>&1 | tee {log:q}"
+
+
+rule fit_few_trials:
+    input:
+        decoder=rules.train_decoder.output,
+        tensors=held_out_tensors,
+        manifests=cohort_manifests,
+    output:
+        "results/decoders/{cohort}/few_trials.csv",
+    log:
+        "results/logs/fit_few_trials/{cohort}.log",
+    benchmark:
+        "results/benchmarks/fit_few_trials/{cohort}.tsv"
+    conda:
+        "../../envs/decoders.yaml"
+    threads: config["threads"]["decoders"]
+    resources:
+        mem_mb=cohort_memory,
+        runtime=cohort_minutes,
+        gpu=decoder_device(),
+    params:
+        code=code_of("fit_few_trials"),
+        options=as_json(config["decoders"]),
+        threads=config["threads"]["decoders"],
+    shell:
+        'python "$SCRIPTS/fit_few_trials.py" --decoder results/decoders/{wildcards.cohort:q}'
+        " --tensors {input.tensors:q} --out {output:q} --options {params.options:q}"
+        " --threads {params.threads} 2>&1 | tee {log:q}"
 
 
 rule receptive_fields:

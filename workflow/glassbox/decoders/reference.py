@@ -1,70 +1,132 @@
-"""The linear reference: logistic regression on each cell's mean dF/F in the window."""
+"""The baselines of one session: fitted to its training trials, chosen on its selection trials."""
 
 from __future__ import annotations
 
-import warnings
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
-from glassbox.decoders.data import LEAST_DEVIATION, NO_CLASS, CohortData, TrialSet
-from glassbox.decoders.metrics import Scores, rows_of, scores_of
+from glassbox.decoders.baselines import OF_CLASSES, OF_VALUES, Baseline
+from glassbox.decoders.choice import Chosen, choose
+from glassbox.decoders.data import CohortData, TrialSet, is_counted
+from glassbox.decoders.features import read_features, scaled
+from glassbox.decoders.metrics import Scores, ValueScores, rows_of, scores_of, together
 from glassbox.decoders.options import DecoderOptions
+from glassbox.decoders.predictions import Prediction, write_predictions
+from glassbox.files import replacing_file
 from glassbox.tables import write_table
 from glassbox.tensors.splits import SELECTION, TRAIN
+from glassbox.tensors.store import SessionTensor
 
-MODEL = "logistic_regression"
-STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # C, inverse of the penalty
-MAX_STEPS = 2000
+LEVEL = "mouse"
+Features = Mapping[str, Mapping[str, np.ndarray]]  # by stimulus, then by choice of bins
 
 
-def fit_reference(data: CohortData, options: DecoderOptions, out: str | Path) -> None:
-    """Fit the reference to each fold of one session and write its rows of decoding.csv.
+def fit_reference(
+    data: CohortData,
+    tensor: SessionTensor,
+    options: DecoderOptions,
+    out: str | Path,
+    predictions: str | Path,
+    choices: str | Path,
+) -> None:
+    """Fit each baseline to each fold of one session.
 
-    Nothing in it is random: the rows have no seed.
+    Args:
+        data: the one session.
+        tensor: of that session; features have their own windows.
+        options: tasks, folds and baselines.
+        out: table to make: rows of decoding.csv. A baseline has no seed: the network's is fixed.
+        predictions: file to make: the answers to selection and test trials.
+        choices: JSON to make: the setting that selection trials chose, by baseline, task, stimulus
+            and fold.
     """
-    (session,) = data.body
-    by_fold = {
-        fold: {
-            task: fit_task(session, fold, task, len(values))
-            for task, values in data.classes.items()
-        }
-        for fold in options.folds
+    features = {
+        trials.stimulus: read_features(tensor, trials.stimulus, trials.trial)
+        for trials in data.body
     }
-    rows = rows_of(session, f"mouse-{session.mouse}", "mouse", MODEL, None, options.split, by_fold)
-    write_table("decoding", out, rows)
-
-
-def fit_task(session: TrialSet, fold: int, task: str, classes: int) -> Scores:
-    """Fit at each strength on training trials, keep the best on selection trials, score all.
-
-    The best strength has the highest accuracy on selection trials, the highest mean log
-    probability among equals.
-    """
-    features = features_of(session, fold)
-    labels, part = session.labels[task], session.parts[fold]
-    train = (part == TRAIN) & (labels != NO_CLASS)
-    best: tuple[tuple[float, float], Scores] | None = None
-    for strength in STRENGTHS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model = LogisticRegression(C=strength, max_iter=MAX_STEPS).fit(
-                features[train], labels[train]
+    fitted = [
+        (trials, fold, task, model, chosen)
+        for trials in data.body
+        for fold in options.folds
+        for task, model, chosen in fit_trials(data, trials, features[trials.stimulus], fold)
+    ]
+    write_table("decoding", out, _rows(data, options, fitted))
+    write_predictions(
+        predictions,
+        (
+            Prediction(
+                session=trials.session,
+                stimulus=trials.stimulus,
+                model=model,
+                task=task,
+                seed=None,
+                fold=fold,
+                classes=data.classes.get(task),
+                trial=trials.trial,
+                part=trials.parts[fold],
+                labels=trials.labels[task],
+                answers=chosen.answers,
             )
-        table = np.full((len(features), classes), -np.inf)
-        table[:, model.classes_] = model.predict_log_proba(features)
-        scores = scores_of(table, labels, part)
-        chosen = scores.part == SELECTION
-        score = (scores.correct[chosen].mean(), scores.log_probability[chosen].mean())
-        if best is None or score > best[0]:
-            best = score, scores
-    return best[1]
+            for trials, fold, task, model, chosen in fitted
+        ),
+    )
+    settings: dict[str, Any] = {}
+    for trials, fold, task, model, chosen in fitted:
+        of_task = settings.setdefault(model, {}).setdefault(task, {})
+        of_task.setdefault(trials.stimulus, {})[fold] = chosen.setting
+    with replacing_file(choices) as partial:
+        partial.write_text(json.dumps(settings, indent=1) + "\n")
 
 
-def features_of(session: TrialSet, fold: int) -> np.ndarray:
-    """Mean dF/F of each cell in the window, z-scored on training trials, (trials, cells), f8."""
-    mean = session.windows.mean(axis=2, dtype=np.float64)
-    train = mean[session.in_part(fold, TRAIN)]
-    return (mean - train.mean(axis=0)) / np.maximum(train.std(axis=0), LEAST_DEVIATION)
+def fit_trials(
+    data: CohortData, trials: TrialSet, features: Mapping[str, np.ndarray], fold: int
+) -> Iterator[tuple[str, str, Chosen]]:
+    """Fit the baselines of each task of one stimulus in one fold: task, model, what was chosen.
+
+    A task that too few trials have a label for, as behaviour that was not recorded, is left out of
+    all folds.
+
+    Args:
+        features: raw, by choice of bins, (trials, inputs).
+    """
+    inputs = scaled(features, trials.parts[fold] == TRAIN)
+    for task, labels in trials.labels.items():
+        if not all(_is_fittable(trials, labels, each) for each in trials.parts):
+            continue
+        classes = data.classes.get(task)
+        n_classes = None if classes is None else len(classes)
+        for model, baseline in _baselines(n_classes is None).items():
+            chosen = choose(baseline, inputs, labels, trials.parts[fold], n_classes)
+            yield task, model, chosen
+
+
+def _is_fittable(trials: TrialSet, labels: np.ndarray, fold: int) -> bool:
+    return all(is_counted(labels[trials.in_part(fold, part)]).any() for part in (TRAIN, SELECTION))
+
+
+def _baselines(of_values: bool) -> dict[str, Baseline]:
+    return OF_VALUES if of_values else OF_CLASSES
+
+
+def _rows(
+    data: CohortData, options: DecoderOptions, fitted: list[tuple[TrialSet, int, str, str, Chosen]]
+) -> Iterator[dict[str, Any]]:
+    """Rows of decoding.csv of each baseline, the stimuli of a task together."""
+    found: dict[str, dict[int, dict[str, list[Scores | ValueScores]]]] = {}
+    for trials, fold, task, model, chosen in fitted:
+        scores = scores_of(chosen.answers, trials.labels[task], trials.parts[fold])
+        by_task = found.setdefault(model, {}).setdefault(fold, {})
+        by_task.setdefault(task, []).append(scores)
+    about = data.body[0]
+    for model, folds in found.items():
+        by_fold = {
+            fold: {task: together(parts) for task, parts in by_task.items()}
+            for fold, by_task in folds.items()
+        }
+        yield from rows_of(
+            about, f"mouse-{about.mouse}", LEVEL, model, None, options.split, by_fold
+        )
