@@ -12,6 +12,13 @@ FREQUENCIES = (1, 2, 4, 8, 15)
 LINES = ("Cux2-CreERT2", "Rorb-IRES2-Cre")
 CLASSES = {"direction": DIRECTIONS, "temporal_frequency": FREQUENCIES}
 TRUE_ACCURACY = {"direction": 0.85, "temporal_frequency": 0.6}
+BASELINES = {  # by how much each is worse
+    "gaussian_naive_bayes": 0.2,
+    "logistic_regression": 0.05,
+    "mlp": 0.06,
+    "nearest_neighbours": 0.3,
+    "shrinkage_lda": 0.08,
+}
 
 
 class Run:
@@ -39,6 +46,7 @@ class Run:
         folder = Path(folder)
         tables = {
             "decoding": self.decoding(),
+            "comparisons": self.comparisons(),
             "insertion": self.insertion(),
             "dictionaries": self.dictionaries(),
             **self.units_and_tuning(),
@@ -53,37 +61,82 @@ class Run:
 
     def decoding(self):
         for cohort, level, mice in self.cohorts():
-            for model in ("identity_keyed", "logistic_regression"):
-                if model == "logistic_regression" and level != "mouse":
-                    continue
-                for m in mice:
+            for m in mice:
+                for task in TRUE_ACCURACY:
                     for s in self.seeds:
-                        for task, base in TRUE_ACCURACY.items():
-                            for fold in [*self.folds, "pooled"]:
-                                value = np.clip(base + self.rng.normal(0, 0.05), 0, 1)
-                                value += 0.03 * (level != "mouse") - 0.05 * (model[0] == "l")
-                                value = min(value, 1.0)
-                                n = 598 if fold == "pooled" else 120
-                                half = 1.96 * np.sqrt(value * (1 - value) / n)
-                                yield {
-                                    "cohort": cohort,
-                                    "level": level,
-                                    "mouse": m,
-                                    "genotype": self.line[m],
-                                    "session": self.session[m],
-                                    "model": model,
-                                    "seed": s,
-                                    "split": "crossfit",
-                                    "fold": fold,
-                                    "part": "test",
-                                    "task": task,
-                                    "metric": "accuracy",
-                                    "value": value,
-                                    "ci_low": value - half,
-                                    "ci_high": min(value + half, 1.0),
-                                    "chance": 1 / len(CLASSES[task]),
-                                    "n": n,
-                                }
+                        for fold in [*self.folds, "pooled"]:
+                            about = self._session_of(cohort, level, m)
+                            yield self._decoded(about, "identity_keyed", s, fold, task, level)
+                    for model in BASELINES if level == "mouse" else ():
+                        for fold in [*self.folds, "pooled"]:
+                            about = self._session_of(cohort, level, m)
+                            yield self._decoded(about, model, "", fold, task, level)
+            for task in TRUE_ACCURACY:
+                about = {"cohort": cohort, "level": level}
+                for model in ("identity_keyed", *BASELINES):
+                    yield self._decoded(about, model, "", "pooled", task, level)
+
+    def comparisons(self):
+        for cohort, level, mice in self.cohorts():
+            for task in TRUE_ACCURACY:
+                for baseline, worse in BASELINES.items():
+                    chosen = baseline == "logistic_regression"
+                    for m in mice:
+                        about = self._session_of(cohort, level, m)
+                        for s in ("", *self.seeds) if chosen else ("",):
+                            yield self._compared(about, task, s, baseline, chosen, worse)
+                    about = {"cohort": cohort, "level": level}
+                    yield self._compared(about, task, "", baseline, False, worse)
+                about = {"cohort": cohort, "level": level}
+                yield self._compared(about, task, "", "chosen", True, 0.05)
+
+    def _session_of(self, cohort, level, m):
+        return {
+            "cohort": cohort,
+            "level": level,
+            "mouse": m,
+            "genotype": self.line[m],
+            "session": self.session[m],
+        }
+
+    def _decoded(self, about, model, seed, fold, task, level):
+        value = np.clip(TRUE_ACCURACY[task] + self.rng.normal(0, 0.05), 0, 1)
+        value += 0.03 * (level != "mouse") - BASELINES.get(model, 0)
+        value = min(value, 1.0)
+        n = 598 if fold == "pooled" else 120
+        half = 1.96 * np.sqrt(value * (1 - value) / n)
+        return {
+            **about,
+            "model": model,
+            "seed": seed,
+            "split": "crossfit",
+            "fold": fold,
+            "part": "test",
+            "task": task,
+            "metric": "accuracy",
+            "value": value,
+            "ci_low": value - half,
+            "ci_high": min(value + half, 1.0),
+            "chance": 1 / len(CLASSES[task]),
+            "n": n,
+        }
+
+    def _compared(self, about, task, seed, baseline, chosen, worse):
+        difference = worse + self.rng.normal(0, 0.02)
+        return {
+            **about,
+            "split": "crossfit",
+            "task": task,
+            "model": "identity_keyed",
+            "seed": seed,
+            "baseline": baseline,
+            "chosen": chosen,
+            "metric": "accuracy",
+            "difference": difference,
+            "ci_low": difference - 0.03,
+            "ci_high": difference + 0.03,
+            "n": 598,
+        }
 
     def _fit(self, cohort, level, seed, **more):
         return {

@@ -20,6 +20,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "cohort level mouse genotype session model seed split fold part task metric value ci_low "
         "ci_high chance n".split()
     ),
+    "comparisons": tuple(
+        "cohort level mouse genotype session split task model seed baseline chosen metric "
+        "difference ci_low ci_high n".split()
+    ),
     "insertion": tuple(
         "cohort level session seed hook dictionary width k condition task metric value ci_low "
         "ci_high n".split()

@@ -16,6 +16,7 @@ from glassbox.tables import COLUMNS
 
 TABLES = (
     "decoding",
+    "comparisons",
     "insertion",
     "dictionaries",
     "units",
