@@ -32,6 +32,7 @@ localrules:
     tensors,
     decoders,
     receptive_fields,
+    few_trials,
     dictionaries,
     units,
     interventions,

@@ -13,6 +13,7 @@ from glassbox.decoders.fit import loss_of
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.metrics import r2
 from glassbox.decoders.options import FrontOptions, WindowsOptions
+from glassbox.decoders.room import WindowsRoom
 from glassbox.decoders.targets import Targets
 from glassbox.decoders.train import CohortName, new_model, train_cohort
 from glassbox.tables import read_rows
@@ -198,3 +199,13 @@ def test_tensorboard_events_are_written_where_they_are_asked_for_and_only_there(
         options = replace(OPTIONS, epochs=2, tensorboard=asked)
         train_cohort(CohortName("m", "mouse"), data, options, tmp_path / f"{asked}", None, 1, logs)
         assert bool(list(logs.glob("events.*"))) == asked
+
+
+def test_windows_beyond_the_memory_lie_in_a_file_without_a_name(tmp_path):
+    room = WindowsRoom(4 * 100, tmp_path / "spool")
+    first, second = room.take((10, 5, 2)), room.take((3, 5, 2))
+    assert not isinstance(first, np.memmap) and isinstance(second, np.memmap)
+    second[...] = np.arange(30).reshape(3, 5, 2)
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert torch.from_numpy(second)[2, 4, 1] == 29
+    assert not isinstance(WindowsRoom(0, None).take((10, 5, 2)), np.memmap)

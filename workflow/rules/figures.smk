@@ -223,6 +223,45 @@ rule draw_receptive_fields:
         " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
 
 
+rule draw_few_trials:
+    input:
+        tables=expand("results/decoders/{cohort}/few_trials.csv", cohort=HELD_OUT),
+    output:
+        png=report(
+            "results/figures/few_trials.png",
+            caption="../../report/few_trials.rst",
+            category="Figures",
+            labels={
+                "figure": "few_trials",
+                "question": "How many trials of a new mouse does a trained decoder need?",
+            },
+        ),
+        pdf="results/figures/few_trials.pdf",
+        csv="results/tables/figure_few_trials.csv",
+    log:
+        "results/logs/draw_few_trials.log",
+    benchmark:
+        "results/benchmarks/draw_few_trials.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code_of("draw_few_trials"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_few_trials.py" --tables {input.tables:q} --pdf {output.pdf:q}'
+        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+# Not part of the main job: it fits every held-out mouse several times over.
+rule few_trials:
+    input:
+        rules.draw_few_trials.output,
+
+
 rule tables:
     input:
         rules.assemble_tables.output,

@@ -96,7 +96,11 @@ def plain(default: Any) -> Any:
 
 
 def comments(cls: type) -> dict[str, str]:
-    """The comment behind each field of a dataclass, with the comment lines that continue it."""
+    """What is said of each field of a dataclass.
+
+    The comment behind it with the comment lines that continue it, or lines above it that open
+    with `#:`.
+    """
     lines = Path(inspect.getfile(cls)).read_text(encoding="utf-8").splitlines()
     tree = ast.parse("\n".join(lines))
     body = next(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == cls.__name__)
@@ -106,9 +110,13 @@ def comments(cls: type) -> dict[str, str]:
             text = lines[node.end_lineno - 1][node.end_col_offset :].strip()
             words = [text.lstrip("# ")] if text.startswith("#") else []
             for line in lines[node.end_lineno :]:
-                if not words or not line.strip().startswith("#"):
+                if not words or not line.strip().startswith("#") or line.strip().startswith("#:"):
                     break
                 words.append(line.strip().lstrip("# "))
+            for line in reversed(lines[: node.lineno - 1]):
+                if not line.strip().startswith("#:"):
+                    break
+                words.insert(0, line.strip().lstrip("#: "))
             found[node.target.id] = " ".join(words)
     return found
 

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
         options = options_from(DecoderOptions, args.options, SECTION)
         with sole_writer(args.cache or args.out):
-            data = open_cohort(args.tensors, args.held_out, options)
+            data = open_cohort(args.tensors, args.held_out, options, args.cache)
             name = CohortName(args.cohort, args.level)
             train_cohort(name, data, options, args.out, args.cache, args.threads, args.logs)
     return 0

@@ -18,7 +18,9 @@ from glassbox.tensors.splits import TRAIN
 _NEVER_S = float("inf")
 
 
-def adapt(decoder: FittedDecoder, data: TrialSet) -> FittedDecoder:
+def adapt(
+    decoder: FittedDecoder, data: TrialSet, epochs: int | None = None, stop_early: bool = True
+) -> FittedDecoder:
     """A decoder of one new session: the same body, unit vectors fitted to the session's trials.
 
     As for a held-out session: scaling and unit vectors come from the training trials, the best
@@ -27,6 +29,8 @@ def adapt(decoder: FittedDecoder, data: TrialSet) -> FittedDecoder:
     Args:
         decoder: the trained decoder; it is not changed.
         data: the new session, with parts for the decoder's fold.
+        epochs: length of the schedule; None: that of held-out sessions.
+        stop_early: keep the epoch that selection trials like best; otherwise the last one.
     """
     name = data.session
     model = new_decoder(
@@ -40,8 +44,15 @@ def adapt(decoder: FittedDecoder, data: TrialSet) -> FittedDecoder:
     model.draw(decoder.seed)
     model.load_state_dict(body, strict=False)
     model.scaling(name).fit([data.windows[data.in_part(decoder.fold, TRAIN)]])
-    epochs = decoder.options.unit_epochs
-    run = Run(name, decoder.seed, decoder.fold, (data,), model.cell_parameters(name), epochs)
+    run = Run(
+        name,
+        decoder.seed,
+        decoder.fold,
+        (data,),
+        model.cell_parameters(name),
+        epochs or decoder.options.unit_epochs,
+        stop_early,
+    )
     with torch.enable_grad():
         checkpoint, fabric = Checkpoint(None, name, "", _NEVER_S), local(model.device)
         fit(model, run, decoder.options, checkpoint, _unheard, fabric)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from glassbox.decoders.options import DecoderOptions
+from glassbox.decoders.room import WindowsRoom
 from glassbox.errors import UserError
 from glassbox.tensors.splits import PART_NAMES, SELECTION, TRAIN
 from glassbox.tensors.store import SessionTensor, open_session
@@ -98,11 +99,19 @@ def is_counted(labels: np.ndarray) -> np.ndarray:
 
 
 def open_cohort(
-    body: Sequence[str | Path], held_out: Sequence[str | Path], options: DecoderOptions
+    body: Sequence[str | Path],
+    held_out: Sequence[str | Path],
+    options: DecoderOptions,
+    spool: str | Path | None = None,
 ) -> CohortData:
     """Open the tensors of a cohort and read the windows of their usable trials.
 
     A session takes part with each stimulus of the tasks that it has.
+
+    Args:
+        body, held_out: Zarr stores.
+        options: of the decoders.
+        spool: folder for windows that do not fit `decoders.memory_mb`; None: all in memory.
 
     Raises:
         UserError: a tensor is damaged or lacks every stimulus of the tasks, a part of a fold has
@@ -114,14 +123,18 @@ def open_cohort(
         if names.count(name) > 1:
             raise UserError(f"{name}: the cohort names this session twice; name it once.")
     classes = _classes(tensors[: len(body)], options)
-    sessions = [read_session(tensor, options, classes) for tensor in tensors]
+    room = WindowsRoom(options.memory_mb << 20, spool)
+    sessions = [read_session(tensor, options, classes, room) for tensor in tensors]
     training = tuple(chain.from_iterable(sessions[: len(body)]))
     held_out_sets = tuple(chain.from_iterable(sessions[len(body) :]))
     return CohortData(training, held_out_sets, classes, _tasks(training, classes, options))
 
 
 def read_session(
-    tensor: SessionTensor, options: DecoderOptions, classes: Mapping[str, np.ndarray]
+    tensor: SessionTensor,
+    options: DecoderOptions,
+    classes: Mapping[str, np.ndarray],
+    room: WindowsRoom | None = None,
 ) -> tuple[TrialSet, ...]:
     """The trial sets of one session, one for each stimulus of the tasks that it has."""
     stimuli = [stimulus for stimulus in options.stimuli if stimulus in tensor.stimuli]
@@ -131,13 +144,21 @@ def read_session(
             f"{' or '.join(options.stimuli)}; the session has those of "
             f"{', '.join(tensor.stimuli) or 'nothing'}."
         )
-    return tuple(read_trials(tensor, stimulus, options, classes) for stimulus in stimuli)
+    return tuple(read_trials(tensor, stimulus, options, classes, room) for stimulus in stimuli)
 
 
 def read_trials(
-    tensor: SessionTensor, stimulus: str, options: DecoderOptions, classes: Mapping[str, np.ndarray]
+    tensor: SessionTensor,
+    stimulus: str,
+    options: DecoderOptions,
+    classes: Mapping[str, np.ndarray],
+    room: WindowsRoom | None = None,
 ) -> TrialSet:
-    """The usable trials of one stimulus of a session, labelled by the given classes."""
+    """The usable trials of one stimulus of a session, labelled by the given classes.
+
+    Args:
+        room: where the windows go; None: in memory.
+    """
     trials = tensor.trials(stimulus)
     reader = TrialWindows(tensor, stimulus, options.window(stimulus))
     usable = np.flatnonzero(~trials.blank & reader.whole)
@@ -157,6 +178,7 @@ def read_trials(
         for task in options.tasks_of(stimulus)
         if task.is_value or task.name in classes
     }
+    shape = (len(usable), reader.n_cells, reader.n_samples)
     return TrialSet(
         session=tensor.session,
         mouse=tensor.mouse,
@@ -165,7 +187,7 @@ def read_trials(
         store=tensor.path.name,
         content_sha256=tensor.manifest["content_sha256"],
         trial=usable,
-        windows=reader.read(usable),
+        windows=reader.read(usable, room and room.take(shape)),
         labels=labels,
         parts=parts,
         cell_specimen_id=tensor.cell_specimen_id,

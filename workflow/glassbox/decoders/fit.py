@@ -42,6 +42,7 @@ class Run:
         trial_sets: whose training trials fit and whose selection trials stop.
         parameters: names of the parameters that are fitted; all others stay.
         epochs: length of the schedule.
+        stop_early: keep the epoch that selection trials like best; otherwise the last one.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Run:
     trial_sets: tuple[TrialSet, ...]
     parameters: tuple[str, ...]
     epochs: int
+    stop_early: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,9 @@ def fit(
 ) -> Fit:
     """Fit the parameters of a run; the model ends with those of its best epoch.
 
-    The best epoch has the highest score on the selection blocks (see `selection_score`); test
-    trials are never read. The fit ends after `patience` epochs without a better one.
+    The best epoch has the highest score on the selection blocks (see `selection_score`), or is the
+    last where the run says so; test trials are never read. The fit ends after `patience` epochs
+    without a better one.
 
     Raises:
         UserError: the loss is no longer a number.
@@ -138,12 +141,13 @@ def fit(
         state.restore(*kept)
     data = _on_device(run, model)
     report(state.epoch, "taken up" if state.epoch else "started")
-    while state.epoch < run.epochs and state.epoch - state.best_epoch <= options.patience:
+    patience = options.patience if run.stop_early else run.epochs
+    while state.epoch < run.epochs and state.epoch - state.best_epoch <= patience:
         loss = _train_epoch(model, run, options, state, data, fabric)
         results = _selection_results(model, run, data)
         _note(state, loss, results)
         _log(fabric, run, state.epoch, loss, results)
-        state.keep_best(selection_score(results))
+        state.keep_best(selection_score(results) if run.stop_early else state.epoch)
         state.epoch += 1
         if fabric.is_global_zero and checkpoint.due():
             checkpoint.save(state.tensors(), state.facts())

@@ -65,13 +65,14 @@ class DecoderOptions:
     split: Literal["crossfit", "poyo"] = "crossfit"
     folds: tuple[int, ...] = (0,)
     seeds: tuple[int, ...] = (0,)
-    # by task, in their order; a task's loss counts as much as its weight says, after division by
-    # the loss of a guess. None given: all 1
+    #: by task, in their order; a task's loss counts as much as its weight says, after division by
+    #: the loss of a guess. None given: all 1
     task_weights: tuple[float, ...] = ()
     windows: WindowsOptions = WindowsOptions()
     samples_per_s: float = 30.0  # of the model's clock, whatever the frame rate of a session
     clip_low: float = -5.0  # standard deviations of a cell over its training trials
     clip_high: float = 10.0
+
     # the model
     decoder: Literal["identity_keyed", "poyo_plus"] = "identity_keyed"
     poyo_plus: PoyoPlusOptions = _SIZES  # its sizes and dropout; those that follow: identity_keyed
@@ -81,6 +82,7 @@ class DecoderOptions:
     heads: int = 4
     depth: int = 1  # processor blocks
     feedforward: int = 2  # hidden width of a processor block's second half, × dim
+
     # training
     epochs: int = 60
     batch_trials: int = 32
@@ -92,14 +94,17 @@ class DecoderOptions:
     dropout: float = 0.3  # of identity_keyed
     min_cells: int = 50  # a random number of cells from this to all is kept in each batch
     label_smoothing: float = 0.05
-    # cells that sessions have in common (by specimen id) have the same vectors in all of them
+    #: cells that sessions have in common (by specimen id) have the same vectors in all of them
     share_units: bool = False
     patience: int = 20  # epochs without a better selection block after which training ends
     unit_epochs: int = 30  # of the unit vectors of a held-out session, body frozen
+    few_trials: tuple[int, ...] = (1, 2, 4, 8)  # of each condition, for `snakemake few_trials`
+
     # the machine
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = 1  # GPUs, or processes on CPU, among which the batches of a step are dealt
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    memory_mb: int = 1000  # windows beyond this are read from a file in the cache
     tensorboard: bool = False  # write events to results/logs/tensorboard/{cohort}
     checkpoint_every_s: float = 10.0  # at the first end of an epoch after so long
 
@@ -141,6 +146,11 @@ class DecoderOptions:
                 f"{section}.tasks: behaviour is read from the trials of a stimulus; found "
                 f"{list(self.tasks)}. Name a task of a stimulus too."
             )
+        if not self.few_trials or min(self.few_trials) < 1:
+            raise UserError(
+                f"{section}.few_trials: expected numbers of trials, at least 1 each; found "
+                f"{list(self.few_trials)}."
+            )
         if self.task_weights and len(self.task_weights) != len(self.tasks):
             raise UserError(
                 f"{section}.task_weights: expected one for each of {len(self.tasks)} tasks, or "
@@ -161,7 +171,7 @@ class DecoderOptions:
         positive = (
             "samples_per_s dim value_dim latents heads feedforward epochs "
             "batch_trials batches_per_step learning_rate unit_learning_rate min_cells patience "
-            "unit_epochs devices"
+            "unit_epochs devices memory_mb"
         )
         for name in positive.split():
             if not getattr(self, name) > 0:

@@ -38,7 +38,16 @@ CURVE_COLUMNS = tuple(
     "selection_r2".split()
 )
 # Options that change no weight of a run of given seed and fold.
-NOT_IN_THE_KEY = ("folds", "seeds", "checkpoint_every_s", "device", "unit_epochs", "tensorboard")
+NOT_IN_THE_KEY = (
+    "folds",
+    "seeds",
+    "checkpoint_every_s",
+    "device",
+    "unit_epochs",
+    "few_trials",
+    "memory_mb",
+    "tensorboard",
+)
 HOUSE = Path(__file__).resolve().parents[2]
 DEFAULT_THREADS = 1
 

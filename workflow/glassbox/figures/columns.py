@@ -12,6 +12,7 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "units": tuple("panel kind unit condition place value low high p n text".split()),
     "receptive_fields": tuple("panel kind latent cell place time_s value text".split()),
+    "few_trials": tuple("panel kind model place value low high n text".split()),
     "ablation": tuple(
         "panel kind selected_for measured_on control n_units seed true predicted value low high "
         "p n text".split()

@@ -76,8 +76,12 @@ class TrialWindows:
         )
         self.whole: np.ndarray = inside & (jumps == 0)
 
-    def read(self, indices: np.ndarray) -> np.ndarray:
+    def read(self, indices: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Windows of these trials in this order, (n, cells, samples), float32, C-contiguous.
+
+        Args:
+            indices: of the trials, (n,).
+            out: array of that shape and type to fill; None: a new one.
 
         Raises:
             IndexError: a trial has no whole window (see `whole`).
@@ -86,7 +90,10 @@ class TrialWindows:
         if len(indices) and not self.whole[indices].all():
             broken = indices[~self.whole[indices]][0]
             raise IndexError(f"trial {broken} has no whole window")
-        windows = np.empty((len(indices), self.n_cells, self.n_samples), dtype=np.float32)
+        shape = (len(indices), self.n_cells, self.n_samples)
+        windows = np.empty(shape, dtype=np.float32) if out is None else out
+        if windows.shape != shape or windows.dtype != np.float32:
+            raise ValueError(f"expected {shape} float32, found {windows.shape} {windows.dtype}")
         for places in self._slabs(indices):
             first = int(self._begin[indices[places[0]]])
             slab = self._tensor.dff(first, int(self._end[indices[places]].max()))

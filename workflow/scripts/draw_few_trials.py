@@ -1,0 +1,33 @@
+"""Draw how many trials of a new mouse a trained decoder needs."""
+
+from __future__ import annotations
+
+from glassbox.cli import parser
+from glassbox.errors import user_errors
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser(__doc__)
+    arguments.add_argument(
+        "--tables", nargs="*", default=[], metavar="CSV", help="tables few_trials.csv"
+    )
+    arguments.add_argument("--pdf", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--png", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--csv", required=True, metavar="FILE", help="drawn numbers to write")
+    arguments.add_argument("--options", default="{}", metavar="JSON", help="section `figures`")
+    args = arguments.parse_args(argv)
+    with user_errors():
+        from glassbox.figures import few_trials
+        from glassbox.figures.options import FiguresOptions
+        from glassbox.figures.output import write_figure
+        from glassbox.options import options_from
+
+        options = options_from(FiguresOptions, args.options, "figures")
+        numbers = few_trials.numbers(few_trials.read(args.tables), options)
+        drawn = few_trials.draw
+        write_figure("few_trials", numbers, drawn, args.pdf, args.png, args.csv, options)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
