@@ -262,6 +262,19 @@ def test_fresh_presentations_follow_the_drive_that_was_planted(stimulus, planted
         assert np.corrcoef(measured[cell], drive[cell])[0, 1] > 0.7
 
 
+def test_a_movie_drives_each_cell_along_the_path_that_was_planted():
+    fresh = fresh_session(BOTH, "sim-Cux2-01-B", seed=3, stimulus="natural_movie_one")
+    (drive,) = planted_drive(fresh.cells, "natural_movie_one", 0, BOTH.seed).values()
+    segment = drive.reshape(fresh.cells.n, 60, 15).mean(axis=2)
+    first = np.flatnonzero(fresh.schedule.index["frame"] % 15 == 0)
+    windows = fresh.windows(*frames_of_samples(WindowOptions(0.2, 0.6), 30.1), first[:-1])
+    means = np.vstack([windows.mean(axis=2), np.full(fresh.cells.n, np.nan)])
+    measured = np.nanmean(means.reshape(10, 60, -1), axis=0).T
+    strong = np.argsort((segment * fresh.cells.amplitude[:, None]).std(axis=1))[-8:]
+    for cell in strong:
+        assert np.corrcoef(measured[cell], segment[cell])[0, 1] > 0.7
+
+
 def test_responses_of_neighbouring_presentations_overlap():
     """At the onset of a presentation the one before it is what the cells still tell of."""
     options = dataclasses.replace(BOTH, stimuli=("static_gratings",), noise=0.3)
