@@ -100,7 +100,7 @@ def test_the_reader_reads_what_was_simulated(nwb, recording):
         speed = session.running_speed().at(times)
     np.testing.assert_array_equal(table.start, schedule.start)
     np.testing.assert_array_equal(table.stop, schedule.stop)
-    for name, values in recording.conditions.items():
+    for name, values in schedule.conditions.items():
         np.testing.assert_array_equal(table.conditions[name], values)
     kept = slice(RUNNING_STARTS, len(times) - RUNNING_LACKS)
     np.testing.assert_allclose(speed[kept], recording.behaviour.running_speed[kept], atol=0.01)

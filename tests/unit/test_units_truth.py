@@ -1,6 +1,7 @@
 """Laws of the truth that claims about units are scored against."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,10 +12,15 @@ from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.options import DecoderOptions
 from glassbox.decoders.train import CohortName, train_cohort
 from glassbox.dictionaries.topk import TopKDictionary
+from glassbox.errors import UserError
 from glassbox.sessions.options import SimulateOptions
 from glassbox.sessions.simulate import fresh_session, simulate_session
 from glassbox.sessions.simulated_mice import fresh_mice, simulated_mice
-from glassbox.sessions.stimulus_schedule import DIRECTIONS_DEG, TEMPORAL_FREQUENCIES_HZ
+from glassbox.sessions.stimulus_schedule import (
+    DIRECTIONS_DEG,
+    SPATIAL_FREQUENCIES,
+    TEMPORAL_FREQUENCIES_HZ,
+)
 from glassbox.tables import read_rows
 from glassbox.units.ground_truth import score_ground_truth
 from glassbox.units.measure import measure_units
@@ -121,6 +127,35 @@ def test_fresh_trials_are_not_those_of_the_file():
     fresh = fresh_session(SIMULATE, "sim-Cux2-01", 0)
     shown = [one.schedule.index["direction"] for one in (recorded, fresh)]
     assert not np.array_equal(*shown)
+
+
+def test_fresh_static_gratings_and_scenes_have_the_classes_that_the_tensors_gave_the_decoder():
+    simulate = SimulateOptions(
+        session_types=("three_session_B",),
+        stimuli=("static_gratings", "natural_scenes", "natural_movie_one"),
+        cells_min=4,
+        cells_max=4,
+        scenes=9,
+        movie_repeats=1,
+    )
+    frequencies = np.array(SPATIAL_FREQUENCIES, dtype="f4").astype("f8")
+    for stimulus, tasks in (
+        ("static_gratings", {"spatial_frequency": frequencies}),
+        ("natural_scenes", {"scene": np.arange(9.0)}),
+    ):
+        decoder = SimpleNamespace(
+            stimulus=stimulus, tasks=tasks, options=SMALL, fold=1, split="crossfit"
+        )
+        fresh = fresh_session(simulate, "sim-Cux2-01-B", 0, 130, stimulus)
+        data = session_of(fresh, decoder)
+        ((task, labels),) = data.labels.items()
+        index = fresh.shown[stimulus].index[task]
+        np.testing.assert_array_equal(labels, index[index >= 0])
+        np.testing.assert_array_equal(data.trial, np.flatnonzero(index >= 0))
+        assert data.windows.shape == (len(labels), 4, SMALL.n_samples(stimulus))
+    decoder = SimpleNamespace(stimulus="natural_movie_one", tasks={})
+    with pytest.raises(UserError, match="which is natural_movie_one; expected gratings or natural"):
+        session_of(fresh, decoder)
 
 
 def test_adapting_to_a_mouse_leaves_the_body_and_the_decoder_unchanged(folders):

@@ -50,11 +50,6 @@ class Recording:
         """The rows of the stimulus that comes first."""
         return next(iter(self.shown.values()))
 
-    @property
-    def conditions(self) -> dict[str, np.ndarray]:
-        """Of the stimulus that comes first, by name as in the tensors, (trials,) f4."""
-        return {name: v.astype(np.float32) for name, v in self.schedule.conditions.items()}
-
     def windows(
         self,
         first: np.ndarray,

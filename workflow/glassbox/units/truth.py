@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glassbox.errors import UserError
+from glassbox.sessions.course import COURSE
 from glassbox.sessions.simulate import Recording, fresh_session
 from glassbox.sessions.simulated_mice import fresh_mice
+from glassbox.sessions.stimuli import is_movie
 from glassbox.sessions.stimulus_schedule import FRAME_RATE_HZ
 from glassbox.units.activations import DictionaryFolder
 from glassbox.units.genotype import line_codes, variance_of_lines
@@ -87,17 +90,17 @@ def show_fresh_trials(
 ) -> None:
     """Show new trials of each session to every run that was trained on it.
 
-    A session is simulated once, whatever number of cohorts it is in.
+    A session is simulated once, whatever number of cohorts it is in, with the stimulus of their
+    decoders alone.
     """
     runs = list(runs)
     for session in sorted({name for run in runs for name in run.sessions}):
-        recording = fresh_session(simulate, session, seed, trials)
         data: dict[str, TrialSet] = {}
         for run in (run for run in runs if session in run.sessions):
-            key = repr(
-                (run.decoder.options.window(run.decoder.stimulus), sorted(run.decoder.tasks))
-            )
+            stimulus = run.decoder.stimulus
+            key = repr((stimulus, run.decoder.options.window(stimulus), sorted(run.decoder.tasks)))
             if key not in data:
+                recording = fresh_session(simulate, session, seed, trials, stimulus)
                 data[key] = session_of(recording, run.decoder)
             shown = data[key]
             run.activation.append(activation_of(run.decoder, run.dictionary, shown))
@@ -132,9 +135,12 @@ def genotype_truth(
 
     line_of: dict[str, str] = {}
     activation, session = [], []
+    stimulus = run.decoder.stimulus
+    session_type = next(kind for kind in simulate.session_types if stimulus in COURSE[kind])
     for line in lines:
-        for mouse in fresh_mice(line, mice):
-            data = session_of(fresh_session(simulate, mouse.session, seed, trials), run.decoder)
+        for mouse in fresh_mice(line, mice, session_type=session_type):
+            recording = fresh_session(simulate, mouse.session, seed, trials, stimulus)
+            data = session_of(recording, run.decoder)
             decoder = adapt(run.decoder, data)
             test = data.in_part(run.fold, TEST)
             read = activation_of(decoder, run.dictionary, data)[test]
@@ -147,31 +153,44 @@ def genotype_truth(
 
 
 def session_of(recording: Recording, decoder: FittedDecoder) -> TrialSet:
-    """A recording in memory as the decoders take sessions, blanks left out."""
+    """The decoder's stimulus in a recording in memory, as decoders take it, blanks left out.
+
+    Raises:
+        UserError: it is a movie, whose trials the simulator does not tell apart.
+    """
     from glassbox.decoders.data import TrialSet, labelled
     from glassbox.tensors.splits import crossfit, poyo
     from glassbox.tensors.tasks import tasks_named
     from glassbox.tensors.windows import frames_of_samples
 
-    blank = recording.schedule.blank
+    stimulus = decoder.stimulus
+    if is_movie(stimulus):
+        raise UserError(
+            f"decoders.tasks: the units of a simulated cohort are scored by trials of the first "
+            f"task's stimulus, which is {stimulus}; expected gratings or natural scenes. Put a "
+            "task of those first."
+        )
+    blank = recording.shown[stimulus].blank
+    # As the tensors hold them, from which the classes were read.
+    conditions = {k: v.astype("f4") for k, v in recording.shown[stimulus].conditions.items()}
     shown = np.flatnonzero(~blank)
-    first, count = frames_of_samples(decoder.options.window(decoder.stimulus), FRAME_RATE_HZ)
+    first, count = frames_of_samples(decoder.options.window(stimulus), FRAME_RATE_HZ)
     part = (
         crossfit(blank, GUARD)[decoder.fold] if decoder.split == "crossfit" else poyo(blank, GUARD)
     )
     labels: Mapping[str, np.ndarray] = {
-        task.name: labelled(recording.conditions[task.condition][shown], decoder.tasks[task.name])
+        task.name: labelled(conditions[task.condition][shown], decoder.tasks[task.name])
         for task in tasks_named(decoder.tasks)
     }
     return TrialSet(
         session=recording.mouse.session,
         mouse=recording.mouse.mouse,
         cre_line=recording.mouse.cre_line,
-        stimulus=decoder.stimulus,
+        stimulus=stimulus,
         store="",
         content_sha256="",
         trial=shown,
-        windows=recording.windows(first, count, shown),
+        windows=recording.windows(first, count, shown, stimulus),
         labels=labels,
         parts={decoder.fold: part[shown]},
         cell_specimen_id=np.arange(recording.cells.n),
