@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from glassbox.decoders.baselines import OF_CLASSES, OF_VALUES
 from glassbox.decoders.choice import LEAST_LOG_PROBABILITY, choose
 from glassbox.decoders.data import NO_CLASS
+from glassbox.decoders.options import BaselineName, DecoderOptions
 from glassbox.tensors.splits import SELECTION, TEST, TRAIN
 
 N, CELLS, CLASSES = 300, 8, 4
@@ -148,3 +151,8 @@ def test_ridge_reads_a_planted_value_and_nothing_of_a_shuffled_one():
 
     assert explained(value) > 0.7
     assert explained(rng.permutation(value)) < 0.1
+
+
+def test_every_baseline_can_be_named_in_the_options_and_every_name_is_a_baseline():
+    assert set(get_args(BaselineName)) == {*OF_CLASSES, *OF_VALUES}
+    assert DecoderOptions().baselines == get_args(BaselineName)

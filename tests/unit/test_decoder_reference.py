@@ -9,9 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from glassbox.decoders.baselines import OF_CLASSES
+from glassbox.decoders.compare import compare_decoders
 from glassbox.decoders.data import CohortData, labelled
 from glassbox.decoders.predictions import read_predictions
 from glassbox.decoders.reference import fit_reference
+from glassbox.decoders.train import CohortName, train_cohort
 from glassbox.tables import read_rows
 from glassbox.tensors.splits import PART_NAMES, SELECTION, TEST
 from tiny_trials import CLASSES, OPTIONS, SAMPLES, tiny_cohort
@@ -135,6 +137,39 @@ def test_behaviour_that_was_not_recorded_has_no_row(tmp_path, clean):
     rows, answers, _ = fitted(tmp_path, with_running(recorded=False))
     assert rows == clean[0]
     assert {p.task for p in answers} == set(CLASSES)
+
+
+def test_a_decoder_and_the_baselines_answer_the_same_trials_and_are_compared(tmp_path):
+    data = tiny_cohort()
+    train_cohort(CohortName("mouse-1", "mouse"), data, FOLDS, tmp_path / "decoder", None)
+    fitted(tmp_path / "reference", data)
+    made = tmp_path / "comparisons.csv", tmp_path / "summaries.csv"
+    compare_decoders([tmp_path / "decoder"], [tmp_path / "reference" / "a.npz"], *made)
+    compared, of_decoder = read_rows(made[0]), read_rows(tmp_path / "decoder" / "decoding.csv")
+    of_baselines = read_rows(tmp_path / "reference" / "a.csv")
+
+    def value(rows, **wanted):
+        wanted |= {"fold": "pooled", "part": "test"}
+        (row,) = [row for row in rows if wanted.items() <= row.items()]
+        return float(row["value"])
+
+    by_seed = [r for r in compared if r["seed"] == "0" and r["session"]]
+    assert {(r["task"], r["metric"], r["chosen"]) for r in by_seed} == {
+        (task, metric, "true") for task in CLASSES for metric in ("accuracy", "log_probability")
+    }
+    for row in by_seed:
+        named = {"task": row["task"], "metric": row["metric"]}
+        expected = value(of_decoder, seed="0", **named) - value(
+            of_baselines, model=row["baseline"], **named
+        )
+        assert float(row["difference"]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_only_the_named_baselines_are_fitted(tmp_path):
+    options = replace(FOLDS, baselines=("gaussian_naive_bayes",))
+    rows, answers, settings = fitted(tmp_path, tiny_cohort(), options)
+    assert {row["model"] for row in rows} == {p.model for p in answers} == set(settings)
+    assert set(settings) == {"gaussian_naive_bayes"}
 
 
 def test_a_value_that_is_no_class_gets_no_label():

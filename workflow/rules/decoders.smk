@@ -1,7 +1,8 @@
 # 3 · decoders
 # needs   results/tensors/{session}.zarr and its manifest, of each session of the cohort
-# makes   results/decoders/{cohort}/                 weights of each seed and fold, predictions' scores
+# makes   results/decoders/{cohort}/                 weights of each seed and fold, answers, scores
 #         results/decoders/references/{session}.*    baselines on the same trials and folds
+#         results/decoders/comparisons.csv           decoders against baselines, trial by trial
 
 
 rule train_decoder:
@@ -13,6 +14,7 @@ rule train_decoder:
         decoder="results/decoders/{cohort}/decoder.json",
         weights=expand("results/decoders/{{cohort}}/{run}.safetensors", run=RUNS),
         decoding="results/decoders/{cohort}/decoding.csv",
+        predictions="results/decoders/{cohort}/predictions.npz",
         training="results/decoders/{cohort}/training.csv",
         provenance="results/decoders/{cohort}/provenance.json",
     log:
@@ -122,7 +124,34 @@ rule receptive_fields:
         expand(rules.export_receptive_fields.output.csv, cohort=COHORTS),
 
 
+rule compare_decoders:
+    input:
+        decoders=expand("results/decoders/{cohort}/decoder.json", cohort=COHORTS),
+        predictions=expand("results/decoders/{cohort}/predictions.npz", cohort=COHORTS),
+        references=expand("results/decoders/references/{session}.npz", session=DECODED),
+    output:
+        comparisons="results/decoders/comparisons.csv",
+        summaries="results/decoders/summaries.csv",
+    log:
+        "results/logs/compare_decoders.log",
+    benchmark:
+        "results/benchmarks/compare_decoders.tsv"
+    conda:
+        "../../envs/decoders.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=code_of("compare_decoders"),
+    shell:
+        'python "$SCRIPTS/compare_decoders.py" --decoders {input.decoders:q}'
+        " --references {input.references:q} --comparisons {output.comparisons:q}"
+        " --summaries {output.summaries:q} 2>&1 | tee {log:q}"
+
+
 rule decoders:
     input:
+        rules.compare_decoders.output,
         expand("results/decoders/{cohort}/decoder.json", cohort=COHORTS),
         expand("results/decoders/references/{session}.csv", session=DECODED),

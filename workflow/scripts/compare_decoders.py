@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser(__doc__)
     arguments.fromfile_prefix_chars = "@"
     for name, what in (
-        ("decoders", "folders of decoders, with decoder.json and predictions.npz"),
+        ("decoders", "decoder.json of each cohort, predictions.npz beside it"),
         ("references", "predictions of the baselines, one file a session"),
     ):
         arguments.add_argument(

@@ -83,6 +83,7 @@ class CohortMarks:
 
     def __init__(self, folder: str | Path):
         folder = Path(folder)
+        folder = folder.parent if folder.name == DESCRIPTION else folder
         about = _description(folder / DESCRIPTION)
         self.name, self.level, self.split = about["cohort"], about["level"], about["split"]
         self.path = folder / PREDICTIONS

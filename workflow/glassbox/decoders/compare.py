@@ -42,7 +42,7 @@ def compare_decoders(
     """Compare the decoders of all cohorts with the baselines of their sessions.
 
     Args:
-        decoders: folders of decoders, each with decoder.json and predictions.npz.
+        decoders: folders of decoders, or the decoder.json in each, predictions.npz beside it.
         references: predictions of the baselines, one file a session.
         comparisons: table to make: paired differences, with intervals.
         summaries: table to make, rows of decoding.csv: the ensembles of seeds, and each model over

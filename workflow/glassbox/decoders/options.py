@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from glassbox.decoders.poyo_plus_options import PoyoPlusOptions
 from glassbox.errors import UserError
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from glassbox.tensors.windows import WindowOptions
 
 SECTION = "decoders"
+BaselineName = Literal[
+    "logistic_regression",
+    "shrinkage_lda",
+    "gaussian_naive_bayes",
+    "nearest_neighbours",
+    "mlp",
+    "ridge",
+]
 _SIZES = PoyoPlusOptions()
 
 
@@ -100,6 +108,9 @@ class DecoderOptions:
     unit_epochs: int = 30  # of the unit vectors of a held-out session, body frozen
     few_trials: tuple[int, ...] = (1, 2, 4, 8)  # of each condition, for `snakemake few_trials`
 
+    # what it is held against
+    baselines: tuple[BaselineName, ...] = get_args(BaselineName)  # ridge is for behaviour
+
     # the machine
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = 1  # GPUs, or processes on CPU, among which the batches of a step are dealt
@@ -134,7 +145,7 @@ class DecoderOptions:
         return self.task_weights[self.tasks.index(task)] if self.task_weights else 1.0
 
     def check(self, section: str) -> None:
-        for name in ("tasks", "folds", "seeds"):
+        for name in ("tasks", "folds", "seeds", "baselines"):
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
                 raise UserError(

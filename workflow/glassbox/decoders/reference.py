@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glassbox.decoders.baselines import OF_CLASSES, OF_VALUES, Baseline
+from glassbox.decoders.baselines import OF_CLASSES, OF_VALUES
 from glassbox.decoders.choice import Chosen, choose
 from glassbox.decoders.data import CohortData, TrialSet, is_counted
 from glassbox.decoders.features import read_features, scaled
@@ -52,7 +52,9 @@ def fit_reference(
         (trials, fold, task, model, chosen)
         for trials in data.body
         for fold in options.folds
-        for task, model, chosen in fit_trials(data, trials, features[trials.stimulus], fold)
+        for task, model, chosen in fit_trials(
+            data, trials, features[trials.stimulus], fold, options.baselines
+        )
     ]
     write_table("decoding", out, _rows(data, options, fitted))
     write_predictions(
@@ -83,7 +85,11 @@ def fit_reference(
 
 
 def fit_trials(
-    data: CohortData, trials: TrialSet, features: Mapping[str, np.ndarray], fold: int
+    data: CohortData,
+    trials: TrialSet,
+    features: Mapping[str, np.ndarray],
+    fold: int,
+    baselines: Sequence[str],
 ) -> Iterator[tuple[str, str, Chosen]]:
     """Fit the baselines of each task of one stimulus in one fold: task, model, what was chosen.
 
@@ -92,6 +98,7 @@ def fit_trials(
 
     Args:
         features: raw, by choice of bins, (trials, inputs).
+        baselines: names; each task is given to those of its kind.
     """
     inputs = scaled(features, trials.parts[fold] == TRAIN)
     for task, labels in trials.labels.items():
@@ -99,17 +106,14 @@ def fit_trials(
             continue
         classes = data.classes.get(task)
         n_classes = None if classes is None else len(classes)
-        for model, baseline in _baselines(n_classes is None).items():
-            chosen = choose(baseline, inputs, labels, trials.parts[fold], n_classes)
+        known = OF_VALUES if classes is None else OF_CLASSES
+        for model in (name for name in baselines if name in known):
+            chosen = choose(known[model], inputs, labels, trials.parts[fold], n_classes)
             yield task, model, chosen
 
 
 def _is_fittable(trials: TrialSet, labels: np.ndarray, fold: int) -> bool:
     return all(is_counted(labels[trials.in_part(fold, part)]).any() for part in (TRAIN, SELECTION))
-
-
-def _baselines(of_values: bool) -> dict[str, Baseline]:
-    return OF_VALUES if of_values else OF_CLASSES
 
 
 def _rows(

@@ -26,6 +26,7 @@ from glassbox.decoders.metrics import Scores, ValueScores, rows_of, scores_of, t
 from glassbox.decoders.model import Decoder, new_decoder
 from glassbox.decoders.options import SECTION, DecoderOptions
 from glassbox.decoders.predict import predicted
+from glassbox.decoders.predictions import Prediction, write_predictions
 from glassbox.decoders.targets import labels_of_training, targets_of
 from glassbox.errors import UserError
 from glassbox.files import replacing_folder
@@ -44,6 +45,7 @@ NOT_IN_THE_KEY = (
     "checkpoint_every_s",
     "device",
     "unit_epochs",
+    "baselines",
     "few_trials",
     "memory_mb",
     "tensorboard",
@@ -76,7 +78,7 @@ def train_cohort(
         data: sessions of the body and held-out ones.
         options: how they are trained.
         out: folder to make: decoder.json, seed{S}-fold{F}.safetensors, decoding.csv,
-            training.csv, provenance.json.
+            predictions.npz, training.csv, provenance.json.
         cache: folder of checkpoints, outside the declared outputs; None: no checkpoints.
         threads: CPU threads; results depend on them in the last digits.
         logs: folder of TensorBoard events, written where the options ask for them.
@@ -94,6 +96,7 @@ def train_cohort(
     report = progress.step if fabric.is_global_zero else _unheard
     sessions = by_session(data.trial_sets)
     scores: dict[tuple[str, int], dict[int, dict[str, Scores | ValueScores]]] = {}
+    answers: list[Prediction] = []
     curves: list[dict[str, Any]] = []
     chosen: dict[str, dict[str, int]] = {}
     with _memory_errors(options), _made_by_one(fabric, out) as folder:
@@ -109,8 +112,9 @@ def train_cohort(
                 about = {"cohort": cohort.name, "seed": seed, "fold": fold, "fitted": name}
                 curves += [{**about, **row} for row in done.curve]
             for name, sets in sessions.items():
-                by_fold = scores.setdefault((name, seed), {})
-                by_fold[fold] = score_session(model, sets, fold)
+                its_answers = answers_of_session(model, sets, data.classes, options, seed, fold)
+                answers += its_answers
+                scores.setdefault((name, seed), {})[fold] = score_session(its_answers)
         if folder is None:
             return
         rows = [
@@ -128,6 +132,7 @@ def train_cohort(
             )
         ]
         write_table("decoding", folder / "decoding.csv", rows)
+        write_predictions(folder / "predictions.npz", answers)
         write_rows(folder / "training.csv", CURVE_COLUMNS, curves)
         _write_json(folder / "decoder.json", describe(cohort, data, options, chosen))
         _write_json(folder / "provenance.json", provenance(data, threads, fabric.device))
@@ -179,16 +184,42 @@ def fit_decoder(
     return fits
 
 
-def score_session(
-    model: Decoder, sets: Sequence[TrialSet], fold: int
-) -> dict[str, Scores | ValueScores]:
-    """How each usable trial of a session is decoded, by task."""
-    found: dict[str, list[Scores | ValueScores]] = {}
+def answers_of_session(
+    model: Decoder,
+    sets: Sequence[TrialSet],
+    classes: Mapping[str, np.ndarray],
+    options: DecoderOptions,
+    seed: int,
+    fold: int,
+) -> list[Prediction]:
+    """What the model answers to each usable trial of a session, by stimulus and task."""
+    found = []
     for data in sets:
         windows = torch.from_numpy(data.windows).to(model.device)
         for task, table in predicted(model, *data.key, windows).items():
-            scores = scores_of(table, data.labels[task], data.parts[fold])
-            found.setdefault(task, []).append(scores)
+            found.append(
+                Prediction(
+                    session=data.session,
+                    stimulus=data.stimulus,
+                    model=options.decoder,
+                    task=task,
+                    seed=seed,
+                    fold=fold,
+                    classes=classes.get(task),
+                    trial=data.trial,
+                    part=data.parts[fold],
+                    labels=data.labels[task],
+                    answers=table,
+                )
+            )
+    return found
+
+
+def score_session(answers: Sequence[Prediction]) -> dict[str, Scores | ValueScores]:
+    """How the trials of a session are decoded, by task, its stimuli together."""
+    found: dict[str, list[Scores | ValueScores]] = {}
+    for p in answers:
+        found.setdefault(p.task, []).append(scores_of(p.answers, p.labels, p.part))
     return {task: together(parts) for task, parts in found.items() if len(parts[0].part)}
 
 
