@@ -6,10 +6,10 @@ the stronger of the two directions does in which it could drift. Scenes and fram
 points in a space of random features, and a cell is driven by a weighted sum of them above a
 threshold; a movie moves smoothly through that space.
 
-Gains and widths are set so that a linear decoder of 40 to 60 cells reads static gratings as well as
-one of 269 cells of a real session does. Logistic regression on three means of a presentation (frames
-0 to 3, 5 to 10, 10 to 15 after onset; 57/10/33): orientation 0.36, spatial frequency 0.49, phase 0.27
-over the twelve default mice; 0.37, 0.50 and 0.30 in the real one.
+Gains and widths are set so that a linear decoder of 40 to 60 cells reads static gratings as well
+as one of the 269 cells of a real session does. Logistic regression on three means of a presentation
+(frames 0 to 3, 5 to 10, 10 to 15 after onset; 57/10/33): orientation 0.36, spatial frequency 0.49,
+phase 0.27 over the twelve default mice; 0.37, 0.50 and 0.30 in the real one.
 """
 
 from __future__ import annotations
