@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 from glassbox.configuration import checked, read_schema
+from glassbox.decoders.options import DecoderOptions
 from glassbox.errors import UserError
 from glassbox.options import options_from
 from glassbox.sections import SECTIONS, check_sections
+from glassbox.tensors.tasks import TASKS
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 SCHEMA = read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
@@ -85,3 +87,11 @@ def test_the_schema_in_the_repository_is_the_one_that_the_options_make():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.FILE.read_text() == module.text(), "run `make schema`"
+
+
+def test_every_task_can_be_asked_for():
+    """With the window of its stimulus, behaviour beside a task of a stimulus."""
+    for task in TASKS.values():
+        tasks = [task.name] if task.stimulus else ["direction", task.name]
+        options = options_from(DecoderOptions, {"tasks": tasks}, "decoders")
+        assert all(options.n_samples(stimulus) > 0 for stimulus in options.stimuli)

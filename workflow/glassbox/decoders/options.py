@@ -62,6 +62,10 @@ class WindowsOptions:
     # A flashed image lasts 0.25 s and the next one follows at once: what was before is seen too.
     static_gratings: FrontOptions = FrontOptions(-0.2, 0.8, 0.8)
     natural_scenes: FrontOptions = FrontOptions(-0.2, 0.8, 0.8)
+    # A segment of 0.5 s runs into the next one; the calcium of its end comes after it.
+    natural_movie_one: FrontOptions = FrontOptions(0.0, 0.8, 0.8)
+    natural_movie_two: FrontOptions = FrontOptions(0.0, 0.8, 0.8)
+    natural_movie_three: FrontOptions = FrontOptions(0.0, 0.8, 0.8)
 
 
 @dataclass(frozen=True)
