@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from glassbox.tables import read_rows
 
+WEIGHTS = "seed0-fold0.safetensors"
 HOUSE = Path(__file__).resolve().parents[2] / "workflow"
 TESTS = Path(__file__).resolve().parents[1] / "unit"
 
@@ -90,3 +92,29 @@ def test_a_wrong_option_ends_in_one_sentence(options, sentence, capsys, monkeypa
     said = capsys.readouterr().err
     assert sentence in said and said.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+TOGETHER = """
+import sys
+from dataclasses import replace
+from tiny_trials import OPTIONS, tiny_cohort
+from glassbox.decoders.train import CohortName, train_cohort
+options = replace(OPTIONS, devices=int(sys.argv[2]), batches_per_step=3, patience=9)
+train_cohort(CohortName("all", "all"), tiny_cohort(("a", "b"), ("c",)), options, sys.argv[1], None)
+"""
+
+
+def test_two_processes_give_the_loss_curve_of_one(tmp_path):
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER)
+    environment = {**os.environ, "PYTHONPATH": f"{HOUSE}:{TESTS}", "OMP_NUM_THREADS": "1"}
+    curves = []
+    for processes in (1, 2):
+        command = [sys.executable, script, tmp_path / str(processes), str(processes)]
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
+        curves.append(read_rows(tmp_path / str(processes) / "training.csv"))
+    assert len(curves[0]) == len(curves[1]) > 0
+    for one, two in zip(*curves, strict=True):
+        assert float(one["loss"]) == pytest.approx(float(two["loss"]), abs=1e-5)
+    first, second = ((tmp_path / n / WEIGHTS).read_bytes() for n in "12")
+    assert first != second, "the two processes were to deal the batches among them"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from contextlib import nullcontext
 
 from glassbox.cli import parser
 from glassbox.errors import user_errors
@@ -32,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
         from glassbox.files import sole_writer
 
         options = options_from(DecoderOptions, args.options, SECTION)
-        with sole_writer(args.cache or args.out):
+        # Of several processes that train together, the first one holds the lock for all.
+        first = os.environ.get("LOCAL_RANK", "0") == "0"
+        with sole_writer(args.cache or args.out) if first else nullcontext():
             data = open_cohort(args.tensors, args.held_out, options, args.cache)
             name = CohortName(args.cohort, args.level)
             train_cohort(name, data, options, args.out, args.cache, args.threads, args.logs)
