@@ -10,7 +10,11 @@ rule train_dictionary:
         manifests=cohort_manifests,
     output:
         dictionary="results/dictionaries/{cohort}/{hook}/dictionary.json",
-        weights=expand("results/dictionaries/{{cohort}}/{{hook}}/topk-{run}.safetensors", run=RUNS),
+        weights=expand(
+            "results/dictionaries/{{cohort}}/{{hook}}/{architecture}-{run}.safetensors",
+            architecture=config["dictionaries"]["architecture"],
+            run=RUNS,
+        ),
         activations=expand(
             "results/dictionaries/{{cohort}}/{{hook}}/activations-{run}.npz", run=RUNS
         ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from glassbox.dictionaries.topk import FIRED, TopKDictionary
+from glassbox.dictionaries.dictionary import FIRED, Dictionary
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Reconstruction:
 
 
 @torch.no_grad()
-def reconstruct(dictionary: TopKDictionary, x: torch.Tensor, block: int = 8192) -> Reconstruction:
+def reconstruct(dictionary: Dictionary, x: torch.Tensor, block: int = 8192) -> Reconstruction:
     """Pool the reconstruction of `x`, (n, dim), over blocks."""
     pooled = Reconstruction()
     for part in x.split(block):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from glassbox.errors import UserError
 
 HOOKS = ("latents",)
+Architecture = Literal["topk", "relu", "batch_topk", "jumprelu", "matryoshka", "matching_pursuit"]
 
 
 @dataclass(frozen=True)
@@ -14,8 +16,9 @@ class DictionaryOptions:
     """Options of stage 4. Lengths are counted in activations: one latent of one trial is one."""
 
     hook: str = "latents"  # where the dictionary is inserted
+    architecture: Architecture = "topk"
     width: int = 512  # units
-    k: int = 32  # units active in one latent
+    k: int = 32  # units active in one latent; on average, where an architecture fixes no number
     seed: int = 0  # initialisation, shuffling, unit dropout and noise
     copies: int = 4  # passes over the training trials that fill the cache: one clean, the rest ...
     copies_keep: float = 0.5  # ... each with a random share of the cells, this share to all

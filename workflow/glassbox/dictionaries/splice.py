@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from glassbox.dictionaries.topk import TopKDictionary
+from glassbox.dictionaries.dictionary import Dictionary
 
 CONDITIONS = ("clean", "spliced", "noise")
 METRICS = ("accuracy", "log_probability")
@@ -16,7 +16,7 @@ Readout = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
 
 
 @torch.no_grad()
-def spliced(dictionary: TopKDictionary, latents: torch.Tensor) -> torch.Tensor:
+def spliced(dictionary: Dictionary, latents: torch.Tensor) -> torch.Tensor:
     """The latents replaced by their reconstruction, the same shape."""
     return dictionary(latents)
 
@@ -54,7 +54,7 @@ def scored(logits: torch.Tensor, labels: np.ndarray) -> tuple[np.ndarray, ...]:
 
 @torch.no_grad()
 def insertion_scores(
-    dictionary: TopKDictionary,
+    dictionary: Dictionary,
     latents: torch.Tensor,
     labels: Mapping[str, np.ndarray],
     readout: Readout,

@@ -21,6 +21,7 @@ from glassbox.dictionaries.activations import (
     open_sessions,
     training_cache,
 )
+from glassbox.dictionaries.dictionary import FIRED, Dictionary
 from glassbox.dictionaries.metrics import reconstruct
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.dictionaries.rows import (
@@ -31,7 +32,6 @@ from glassbox.dictionaries.rows import (
     with_difference,
 )
 from glassbox.dictionaries.splice import insertion_scores
-from glassbox.dictionaries.topk import FIRED, TopKDictionary
 from glassbox.dictionaries.train import train_dictionary
 from glassbox.files import replacing_file
 from glassbox.options import to_json
@@ -116,7 +116,7 @@ def runs_of(decoder_folder: str | Path) -> tuple[tuple[int, int], ...]:
 
 
 @torch.no_grad()
-def activity_of(dictionary: TopKDictionary, trials: HookTrials, block: int = 512) -> UnitActivity:
+def activity_of(dictionary: Dictionary, trials: HookTrials, block: int = 512) -> UnitActivity:
     """Encode all trials once; density and energy are of the body's sessions."""
     mean, fired, squared = [], torch.zeros(dictionary.width), torch.zeros(dictionary.width)
     fired, squared = fired.double(), squared.double()
@@ -146,7 +146,7 @@ def _about(decoder: FittedDecoder, options: DictionaryOptions) -> dict[str, Any]
         "level": decoder.level,
         "seed": decoder.seed,
         "hook": options.hook,
-        "dictionary": TopKDictionary.architecture,
+        "dictionary": options.architecture,
         "width": options.width,
         "k": options.k,
     }
@@ -182,11 +182,13 @@ def _write_run(
     out: Path,
     seed: int,
     fold: int,
-    dictionary: TopKDictionary,
+    dictionary: Dictionary,
     trials: HookTrials,
     activity: UnitActivity,
 ) -> None:
-    with replacing_file(out / f"topk-seed{seed}-fold{fold}.safetensors") as partial:
+    with replacing_file(
+        out / f"{dictionary.architecture}-seed{seed}-fold{fold}.safetensors"
+    ) as partial:
         dictionary.save(partial)
     with (
         replacing_file(out / f"activations-seed{seed}-fold{fold}.npz") as partial,
@@ -217,7 +219,7 @@ def _write_facts(
         "cohort": decoder.cohort,
         "level": decoder.level,
         "hook": options.hook,
-        "dictionary": TopKDictionary.architecture,
+        "dictionary": options.architecture,
         "options": json.loads(to_json(options)),
         "runs": [{"seed": seed, "fold": fold} for seed, fold in runs],
         "classes": {task: [float(v) for v in values] for task, values in decoder.tasks.items()},

@@ -8,19 +8,21 @@ from dataclasses import dataclass
 
 import torch
 
+from glassbox.dictionaries.architectures import new_dictionary
+from glassbox.dictionaries.dictionary import Dictionary
 from glassbox.dictionaries.metrics import reconstruct
 from glassbox.dictionaries.options import DictionaryOptions
-from glassbox.dictionaries.topk import FIRED, TopKDictionary
 
 MOST_DEAD_WINDOW = 10_000_000  # activations; Gao et al. 2024, A.1
 LONGEST_GRADIENT = 1.0
+MOST_L0 = 1.1  # × k: weights with more active units, as while a price is found, are not kept
 
 
 @dataclass(frozen=True)
 class Trained:
     """A dictionary folded for raw activations, and how its training went."""
 
-    dictionary: TopKDictionary
+    dictionary: Dictionary
     explained_variance: float  # on the selection block
     epochs: float  # passes over the cache up to the weights that were kept
     curve: tuple[tuple[float, float], ...]  # (epochs, explained variance on the selection block)
@@ -56,7 +58,7 @@ def train_dictionary(
     seed: int,
     progress: Callable[[int, str], None] | None = None,
 ) -> Trained:
-    """Learn a TopK dictionary and keep the weights that explain the selection block best.
+    """Learn a dictionary and keep the weights that explain the selection block best.
 
     Args:
         train: cached activations of training trials, (n, dim) float32, raw.
@@ -77,7 +79,7 @@ def train_dictionary(
     steps = max(1, options.samples // batch)
     look_every = max(1, steps // options.checks)
 
-    dictionary = TopKDictionary(dim, options.width, options.k, options.k_aux, options.aux_weight)
+    dictionary = new_dictionary(dim, options)
     dictionary.initialise(train, generator)
     optimiser = torch.optim.Adam(
         dictionary.parameters(), lr=options.learning_rate, betas=(0.9, 0.999)
@@ -98,19 +100,23 @@ def train_dictionary(
         optimiser.step()
         dictionary.normalise_rows()
         silent += batch
-        silent[loss.code.units[loss.code.values.detach() > FIRED]] = 0
+        silent[loss.fired] = 0
         if (step + 1) % look_every == 0 or step + 1 == steps:
-            explained = reconstruct(dictionary, selection).explained_variance
+            seen = reconstruct(dictionary, selection)
+            explained, sparse = seen.explained_variance, seen.l0 <= MOST_L0 * options.k
             curve.append(((step + 1) * batch / n, explained))
-            looks_without_gain += 1
-            if explained > best:
+            if sparse:
+                looks_without_gain += 1
+            if sparse and explained > best:
                 best, best_step, looks_without_gain = explained, step + 1, 0
                 best_weights = copy.deepcopy(dictionary.state_dict())
             if progress is not None:
                 progress(look_every * batch, f"explained variance {explained:.3f}")
             if looks_without_gain >= options.patience:
                 break
-    if best_weights is not None:
+    if best_weights is None:
+        best, best_step = curve[-1][1], step + 1
+    else:
         dictionary.load_state_dict(best_weights)
     folded = dictionary.fold(centre, scale).requires_grad_(False)
     return Trained(folded, best, best_step * batch / n, tuple(curve))

@@ -1,0 +1,31 @@
+"""The price of sparsity, steered so that a wanted number of units fires."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+RATE = 0.03  # change of the logarithm of the price in a step, for each factor e of L0 over k
+STEEPEST = 1.0
+
+
+class Price(nn.Module):
+    """A weight of the sparsity term that rises while more than k units fire, and falls below.
+
+    So `k` means the same for every architecture, and no weight is tuned by hand. It lies in a
+    buffer: weights that are put back bring their price along.
+    """
+
+    def __init__(self, start: float):
+        super().__init__()
+        self.register_buffer("value", torch.tensor(start))
+
+    @torch.no_grad()
+    def next(self, l0: float, k: int) -> float:
+        """The price of this step, given how many units fire in a sample; ready for the next."""
+        price = float(self.value)
+        excess = math.log(max(l0, 1e-3) / k)
+        self.value *= math.exp(RATE * min(max(excess, -STEEPEST), STEEPEST))
+        return price
