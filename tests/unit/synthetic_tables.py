@@ -12,6 +12,7 @@ FREQUENCIES = (1, 2, 4, 8, 15)
 LINES = ("Cux2-CreERT2", "Rorb-IRES2-Cre")
 CLASSES = {"direction": DIRECTIONS, "temporal_frequency": FREQUENCIES}
 TRUE_ACCURACY = {"direction": 0.85, "temporal_frequency": 0.6}
+ENSEMBLE = "identity_keyed_ensemble"
 BASELINES = {  # by how much each is worse
     "gaussian_naive_bayes": 0.2,
     "logistic_regression": 0.05,
@@ -71,6 +72,9 @@ class Run:
                         for fold in [*self.folds, "pooled"]:
                             about = self._session_of(cohort, level, m)
                             yield self._decoded(about, model, "", fold, task, level)
+                    if len(self.seeds) > 1:
+                        about = self._session_of(cohort, level, m)
+                        yield self._decoded(about, ENSEMBLE, "", "pooled", task, level)
             for task in TRUE_ACCURACY:
                 about = {"cohort": cohort, "level": level}
                 for model in ("identity_keyed", *BASELINES):
@@ -85,6 +89,9 @@ class Run:
                         about = self._session_of(cohort, level, m)
                         for s in ("", *self.seeds) if chosen else ("",):
                             yield self._compared(about, task, s, baseline, chosen, worse)
+                        if len(self.seeds) > 1:
+                            row = self._compared(about, task, "", baseline, chosen, worse)
+                            yield row | {"model": ENSEMBLE}
                     about = {"cohort": cohort, "level": level}
                     yield self._compared(about, task, "", baseline, False, worse)
                 about = {"cohort": cohort, "level": level}

@@ -10,9 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 import pytest
 from glassbox.errors import UserError
-from glassbox.figures import ablation, decoding, insertion, units
+from glassbox.figures import ablation, decoding, decoding_panels, insertion, units
 from glassbox.figures.choose import main_cohort
 from glassbox.figures.columns import FIGURE_COLUMNS
 from glassbox.figures.options import FiguresOptions
@@ -28,8 +29,10 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 OPTIONS = FiguresOptions(resamples=100, dpi=60)
 MODULES = {"decoding": decoding, "insertion": insertion, "units": units, "ablation": ablation}
+DRAWS = {name: module.draw for name, module in MODULES.items() if name != "decoding"}
+DRAWS["decoding"] = decoding_panels.draw
 TAKES = {
-    "decoding": ("decoding",),
+    "decoding": ("decoding", "comparisons"),
     "insertion": ("insertion", "decoding"),
     "units": ("units", "tuning"),
     "ablation": ("ablation", "confusion"),
@@ -51,7 +54,7 @@ def one_mouse(tmp_path_factory):
 @pytest.fixture(scope="module")
 def nothing(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nothing")
-    for table in ("decoding", "insertion", "units", "tuning", "ablation", "confusion"):
+    for table in {table for tables in TAKES.values() for table in tables}:
         write_table(table, folder / f"{table}.csv", [])
     return folder
 
@@ -63,7 +66,7 @@ def rows_of(name, folder, options=OPTIONS):
 
 def written(name, folder, out, options=OPTIONS):
     paths = [out / f"{name}.{kind}" for kind in ("pdf", "png", "csv")]
-    write_figure(name, rows_of(name, folder, options), MODULES[name].draw, *paths, options)
+    write_figure(name, rows_of(name, folder, options), DRAWS[name], *paths, options)
     return paths
 
 
@@ -72,16 +75,11 @@ def drawn(name, folder):
     """The figure of a folder of tables, made once for all tests that look at it."""
     with TemporaryDirectory() as out:
         numbers = written(name, folder, Path(out))[2]
-        return MODULES[name].draw(read_numbers(name, numbers))
+        return DRAWS[name](read_numbers(name, numbers))
 
 
 def texts_of(figure):
     return " ".join(t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text")))
-
-
-def heights_of_points(figure):
-    lines = [line for axes in figure.axes for line in axes.get_lines()]
-    return np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in lines])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -129,17 +127,80 @@ def test_every_text_is_legible_and_on_the_page(name, cohort, one_mouse):
             assert box.y0 >= 0 and box.y1 <= figure.bbox.y1, said
 
 
+def of_table(folder, table, **wanted):
+    with open(folder / f"{table}.csv", newline="") as handle:
+        return [row for row in csv.DictReader(handle) if wanted.items() <= row.items()]
+
+
+def points_of(figure):
+    """The heights along the axis of values of all that is drawn as a point."""
+    lines = [line for axes in figure.axes for line in axes.get_lines()]
+    return np.concatenate([np.asarray(line.get_xdata(), dtype=float) for line in lines])
+
+
 def test_each_mouse_of_the_table_is_a_point_of_the_decoding_figure(cohort):
-    with open(cohort / "decoding.csv", newline="") as handle:
-        table = [
-            row
-            for row in csv.DictReader(handle)
-            if (row["cohort"], row["mouse"], row["task"]) == ("all", "M03", "direction")
-            and row["fold"] == "pooled"
-        ]
+    wanted = dict(cohort="all", mouse="M03", task="direction", fold="pooled")
+    table = of_table(cohort, "decoding", model="identity_keyed", **wanted)
+    assert len(table) == 2
     mean = np.mean([float(row["value"]) for row in table])
-    points = heights_of_points(drawn("decoding", cohort))
-    assert np.isclose(points, mean, atol=1e-6).any()
+    assert np.isclose(points_of(drawn("decoding", cohort)), mean, atol=1e-6).any()
+
+
+def test_every_baseline_has_a_row_for_each_mouse_and_every_level_has_the_decoder(cohort):
+    mice = [r for r in rows_of("decoding", cohort) if r["kind"] == "mouse"]
+    of_task = [r for r in mice if r["panel"] == "direction"]
+    for shown in ("score", "difference"):
+        places = {(r["model"], r["level"]) for r in of_task if r["shown"] == shown}
+        baselines = {(name, "mouse") for name in decoding.BASELINES if name != "ridge"}
+        decoders = {("decoder", level) for level in ("mouse", "genotype", "all")}
+        assert places == baselines | decoders | {("ensemble", "all")}
+    for place in ({"model": "mlp"}, {"model": "decoder", "level": "all"}):
+        found = [r for r in of_task if place.items() <= r.items() and r["shown"] == "score"]
+        assert len({r["mouse"] for r in found}) == len(found) == 6
+
+
+def test_a_decoder_is_held_against_the_chosen_baseline_and_a_baseline_against_the_decoder(cohort):
+    rows = [r for r in rows_of("decoding", cohort) if r.get("shown") == "difference"]
+
+    def value(**wanted):
+        wanted |= {"panel": "direction", "kind": "mouse", "mouse": "M02"}
+        (row,) = [r for r in rows if wanted.items() <= r.items()]
+        return row["value"]
+
+    about = dict(mouse="M02", task="direction", model="identity_keyed", seed="")
+    (chosen,) = of_table(cohort, "comparisons", level="genotype", chosen="true", **about)
+    assert value(model="decoder", level="genotype") == pytest.approx(float(chosen["difference"]))
+    (of_widest,) = of_table(cohort, "comparisons", level="all", baseline="mlp", **about)
+    assert value(model="mlp") == pytest.approx(float(of_widest["difference"]))
+
+
+def test_rows_over_a_whole_cohort_are_not_drawn_as_mice(cohort, tmp_path):
+    tables = [read_table(name, cohort / f"{name}.csv") for name in TAKES["decoding"]]
+    alone = [table[table.session != ""] for table in tables]
+    expected = pd.DataFrame(decoding.numbers(*alone, OPTIONS))
+    assert pd.DataFrame(decoding.numbers(*tables, OPTIONS)).equals(expected)
+
+
+def test_six_tasks_and_behaviour_find_room(cohort, tmp_path):
+    tables = [read_table(name, cohort / f"{name}.csv") for name in TAKES["decoding"]]
+    many = []
+    for table in tables:
+        copies = [table]
+        for task in ("orientation", "spatial_frequency", "phase", "running_speed"):
+            copy = table[table.task == "direction"].assign(task=task)
+            if task == "running_speed":
+                copy = copy.assign(metric="r2", chance=0.0)
+            copies.append(copy)
+        many.append(pd.concat(copies))
+    paths = [tmp_path / f"d.{kind}" for kind in ("pdf", "png", "csv")]
+    rows = decoding.numbers(*many, OPTIONS)
+    write_figure("decoding", rows, decoding_panels.draw, *paths, OPTIONS)
+    figure = decoding_panels.draw(read_numbers("decoding", paths[2]))
+    assert len(figure.axes) == 12
+    figure.draw_without_rendering()
+    boxes = [axes.get_window_extent() for axes in figure.axes]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert "Variance explained" in texts_of(figure)
 
 
 def test_the_paired_difference_is_of_the_same_session(cohort):

@@ -34,6 +34,7 @@ def test_the_local_configuration_plans_the_whole_path_for_the_session_with_grati
         f"convert_session:{WHOLE}",
         f"fit_reference:{WHOLE}",
         f"train_decoder:{COHORT}",
+        "compare_decoders",
         f"train_dictionary:{COHORT},latents",
         f"measure_units:{COHORT},latents",
         f"ablate_units:{COHORT},latents",
@@ -84,7 +85,7 @@ def test_the_local_configuration_reaches_the_numbers_of_the_session_with_grating
     """Three seeds, five folds, everything chosen on selection blocks."""
     checkout.snakemake("--configfile", "config/local.yaml", "--config", f"nwb_dir={real_nwb_dir}")
     for task, least in (("direction", 0.94), ("temporal_frequency", 0.62)):
-        decoder = {"model": "identity_keyed", "part": "test", "fold": "pooled"}
+        decoder = {"model": "identity_keyed", "part": "test", "fold": "pooled", "session": WHOLE}
         assert mean_accuracy(checkout, "decoding", task=task, **decoder) >= least
         clean, spliced = (
             mean_accuracy(checkout, "insertion", task=task, session="pooled", condition=condition)

@@ -52,7 +52,8 @@ def test_no_script_loads_a_module_that_its_closure_lacks(tiny_run):
         ("interventions/controls.py", ABLATIONS | TABLES_AND_FIGURES),
         ("units/relabelling.py", {"relabel_mice", *TABLES_AND_FIGURES}),
         ("units/measure.py", UNITS | ABLATIONS | TABLES_AND_FIGURES),
-        ("decoders/reference.py", {"fit_reference", *TABLES_AND_FIGURES}),
+        ("decoders/reference.py", {"fit_reference", "compare_decoders", *TABLES_AND_FIGURES}),
+        ("decoders/resampling.py", {"compare_decoders", *TABLES_AND_FIGURES}),
     ],
 )
 def test_editing_a_library_module_reruns_exactly_its_dependants(tiny_copy, module, rules):

@@ -5,7 +5,8 @@
 #         results/tables/figure_*.csv       the numbers that a figure shows
 
 TABLES = (
-    "decoding insertion dictionaries units tuning ablation confusion ground_truth excluded".split()
+    "decoding comparisons insertion dictionaries units tuning ablation confusion ground_truth"
+    " excluded".split()
 )
 # What a table may hold is checked where tables are joined: another schema, another check.
 TABLE_SCHEMAS = sha256_of_folder(HOUSE / "schemas" / "tables")[:16]
@@ -23,6 +24,8 @@ rule assemble_tables:
     input:
         decoding=expand("results/decoders/{cohort}/decoding.csv", cohort=COHORTS),
         references=expand("results/decoders/references/{session}.csv", session=DECODED),
+        summaries=rules.compare_decoders.output.summaries,
+        comparisons=rules.compare_decoders.output.comparisons,
         insertion=expand(
             "results/dictionaries/{cohort}/{hook}/insertion.csv", cohort=COHORTS, hook=HOOK
         ),
@@ -54,7 +57,8 @@ rule assemble_tables:
         schemas=TABLE_SCHEMAS,
     shell:
         'python "$SCRIPTS/assemble_tables.py"'
-        " --decoding {input.decoding:q} {input.references:q} --insertion {input.insertion:q}"
+        " --decoding {input.decoding:q} {input.references:q} {input.summaries:q}"
+        " --comparisons {input.comparisons:q} --insertion {input.insertion:q}"
         " --dictionaries {input.dictionaries:q} --units {input.units:q} --tuning {input.tuning:q}"
         " --ablation {input.ablation:q} --confusion {input.confusion:q}"
         " --ground-truth {input.ground_truth:q} --excluded {input.excluded:q}"
@@ -64,6 +68,7 @@ rule assemble_tables:
 rule draw_decoding:
     input:
         decoding="results/tables/decoding.csv",
+        comparisons="results/tables/comparisons.csv",
     output:
         png=report(
             "results/figures/decoding.png",
@@ -87,8 +92,9 @@ rule draw_decoding:
         code=code_of("draw_decoding"),
         options=as_json(config["figures"]),
     shell:
-        'python "$SCRIPTS/draw_decoding.py" --decoding {input.decoding:q} --pdf {output.pdf:q}'
-        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+        'python "$SCRIPTS/draw_decoding.py" --decoding {input.decoding:q}'
+        " --comparisons {input.comparisons:q} --pdf {output.pdf:q} --png {output.png:q}"
+        " --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
 
 
 rule draw_insertion:

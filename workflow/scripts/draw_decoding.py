@@ -1,4 +1,4 @@
-"""Draw how well each mouse's stimuli are decoded, against chance and the linear reference."""
+"""Draw how well each mouse's stimuli are decoded, against chance and every baseline."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ def main(argv: list[str] | None = None) -> int:
     arguments.add_argument(
         "--decoding", required=True, metavar="CSV", help="the table decoding.csv"
     )
+    arguments.add_argument(
+        "--comparisons", required=True, metavar="CSV", help="the table comparisons.csv"
+    )
     arguments.add_argument("--pdf", required=True, metavar="FILE", help="figure to write")
     arguments.add_argument("--png", required=True, metavar="FILE", help="figure to write")
     arguments.add_argument("--csv", required=True, metavar="FILE", help="drawn numbers to write")
     arguments.add_argument("--options", default="{}", metavar="JSON", help="section `figures`")
     args = arguments.parse_args(argv)
     with user_errors():
-        from glassbox.figures import decoding
+        from glassbox.figures import decoding, decoding_panels
         from glassbox.figures.options import FiguresOptions
         from glassbox.figures.output import write_figure
         from glassbox.figures.read import read_table
@@ -26,9 +29,11 @@ def main(argv: list[str] | None = None) -> int:
         options = options_from(FiguresOptions, args.options, "figures")
         numbers = decoding.numbers(
             read_table("decoding", args.decoding),
+            read_table("comparisons", args.comparisons),
             options,
         )
-        write_figure("decoding", numbers, decoding.draw, args.pdf, args.png, args.csv, options)
+        paths = args.pdf, args.png, args.csv
+        write_figure("decoding", numbers, decoding_panels.draw, *paths, options)
     return 0
 
 

@@ -6,7 +6,7 @@ They stand apart from the stages' tables, so that a new panel reruns figures onl
 from __future__ import annotations
 
 FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
-    "decoding": tuple("panel kind level model mouse cre_line value low high n text".split()),
+    "decoding": tuple("panel kind shown level model mouse cre_line value low high n text".split()),
     "insertion": tuple(
         "panel kind level condition task mouse cre_line session value low high n text".split()
     ),
@@ -20,6 +20,6 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 TEXTS = frozenset(
-    "panel kind level model mouse cre_line condition session task selected_for measured_on "
+    "panel kind shown level model mouse cre_line condition session task selected_for measured_on "
     "true predicted control text".split()
 )

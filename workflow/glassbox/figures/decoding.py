@@ -1,4 +1,4 @@
-"""How well are stimuli decoded: per mouse, per genotype and over all mice, against references."""
+"""How well is each task decoded: the decoder at every level, against each baseline and chance."""
 
 from __future__ import annotations
 
@@ -10,39 +10,96 @@ import pandas as pd
 
 from glassbox.figures.choose import one_split, pooled_folds
 from glassbox.figures.options import FiguresOptions
-from glassbox.figures.output import text_of
 from glassbox.figures.summaries import counted, mean_interval, p_in_words, sign_flip_p
 
-LINEAR = "logistic_regression"
-DECODER_LEVELS = ("mouse", "genotype", "all")
-PLACES = {  # the order from left to right, and what stands below the axis
-    ("mouse", LINEAR): "linear\nreference",
-    ("mouse", "decoder"): "per\nmouse",
-    ("genotype", "decoder"): "per\ngenotype",
-    ("all", "decoder"): "all\nmice",
+BASELINES = {  # in their order from top to bottom, and how they are called
+    "gaussian_naive_bayes": "naive Bayes",
+    "nearest_neighbours": "nearest neighbours",
+    "shrinkage_lda": "shrinkage LDA",
+    "logistic_regression": "logistic regression",
+    "mlp": "small neural network",
+    "ridge": "ridge regression",
 }
+LEVELS = {"mouse": "per mouse", "genotype": "per genotype", "all": "all mice"}
+DECODER, ENSEMBLE = "decoder", "ensemble"  # as models of the figure, whatever decoder it is
+METRICS = ("accuracy", "r2")  # a task has one of them
+SCORE, DIFFERENCE = "score", "difference"  # what a row of numbers shows
+FEW = 3  # mice, below which each has its own interval and no mean is drawn
+
+Place = tuple[str, str]  # model and level
 
 
-def numbers(decoding: pd.DataFrame, options: FiguresOptions) -> Iterator[dict[str, Any]]:
-    """The rows drawn: each mouse at each level, means with intervals, chance, and the notes."""
-    table = decoding[(decoding.part == "test") & (decoding.metric == "accuracy")]
-    table = one_split(table[table.level.isin(DECODER_LEVELS) & (table.mouse != "")], options)
-    folds = sorted(set(table.fold) - {"pooled"})
-    table = pooled_folds(table)
-    rows = table.assign(kind_of=np.where(table.model == LINEAR, LINEAR, "decoder"))
-    for task in sorted(set(rows.task)):
-        yield from _panel(rows[rows.task == task], task, options)
-    yield {"kind": "note", "text": _note(rows, len(folds))}
+def numbers(
+    decoding: pd.DataFrame, comparisons: pd.DataFrame, options: FiguresOptions
+) -> Iterator[dict[str, Any]]:
+    """The rows drawn: each mouse, Cre line and mean of each model, scores and differences."""
+    scores = _of_sessions(decoding, options)
+    scores = scores[scores.part == "test"]
+    folds = sorted(set(scores.fold) - {"pooled"})
+    scores = _as_drawn(pooled_folds(scores))
+    held = _of_sessions(comparisons, options).rename(columns={DIFFERENCE: "value"})
+    held = _as_drawn(held[held.seed.isna()])
+    # What is decoded by accuracy stands before behaviour, so that the rows of a band are the same.
+    for _, task in sorted(set(zip(scores.metric, scores.task, strict=True))):
+        yield from _panel(scores[scores.task == task], held[held.task == task], task, options)
+    yield {"kind": "note", "text": _note(scores, len(folds))}
 
 
-def _panel(rows: pd.DataFrame, task: str, options: FiguresOptions) -> Iterator[dict[str, Any]]:
-    per_mouse = _per_mouse(rows)
-    for row in per_mouse.itertuples():
+def places_of(present: set[Place]) -> dict[Place, str]:
+    """The places from top to bottom, and what stands beside each: baselines, then decoders."""
+    every = {(model, "mouse"): name for model, name in BASELINES.items()}
+    every |= {(DECODER, level): f"decoder, {name}" for level, name in LEVELS.items()}
+    widest = [level for level in LEVELS if (ENSEMBLE, level) in present][-1:]
+    every |= {(ENSEMBLE, level): f"its seeds together, {LEVELS[level]}" for level in widest}
+    return {place: name for place, name in every.items() if place in present}
+
+
+def _of_sessions(table: pd.DataFrame, options: FiguresOptions) -> pd.DataFrame:
+    """Rows of single sessions at the drawn levels; rows over a whole cohort are left out."""
+    drawn = table.metric.isin(METRICS) & table.level.isin(LEVELS) & (table.session != "")
+    return one_split(table[drawn], options)
+
+
+def _as_drawn(rows: pd.DataFrame) -> pd.DataFrame:
+    """With `drawn`: the model as the figure calls it, a baseline, a decoder or an ensemble."""
+    deep = np.where(rows.model.str.endswith(f"_{ENSEMBLE}"), ENSEMBLE, DECODER)
+    return rows.assign(drawn=np.where(rows.model.isin(BASELINES), rows.model, deep))
+
+
+def _panel(
+    scores: pd.DataFrame, held: pd.DataFrame, task: str, options: FiguresOptions
+) -> Iterator[dict[str, Any]]:
+    present = set(zip(scores.drawn, scores.level, strict=True))
+    places = places_of(present)
+    widest = [level for level in LEVELS if (DECODER, level) in present][-1:]
+    yield {"panel": task, "kind": "metric", "text": scores.metric.iloc[0]}
+    yield {"panel": task, "kind": "chance", "value": scores.chance.mean()}
+    chosen = held[held.chosen == "true"]
+    for model, level in places:
+        its = scores[(scores.drawn == model) & (scores.level == level)]
+        yield from _rows_of_place(its, task, (model, level), SCORE, options)
+        # A decoder is held against each session's chosen baseline, a baseline against the decoder.
+        if model in BASELINES:
+            of_widest = (held.drawn == DECODER) & held.level.isin(widest)
+            its = held[(held.baseline == model) & of_widest]
+        else:
+            its = chosen[(chosen.drawn == model) & (chosen.level == level)]
+        yield from _rows_of_place(its, task, (model, level), DIFFERENCE, options)
+    chosen = chosen[(chosen.drawn == DECODER) & chosen.level.isin(widest)]
+    for baseline, its in chosen.groupby("baseline"):
+        yield {"panel": task, "kind": "chosen", "level": "mouse", "model": baseline, "n": len(its)}
+    yield {"panel": task, "kind": "title", "text": _against_chosen(chosen, widest, options)}
+
+
+def _rows_of_place(
+    rows: pd.DataFrame, task: str, place: Place, shown: str, options: FiguresOptions
+) -> Iterator[dict[str, Any]]:
+    about = {"panel": task, "shown": shown, "model": place[0], "level": place[1]}
+    mice = _per_mouse(rows)
+    for row in mice.itertuples():
         yield {
-            "panel": task,
+            **about,
             "kind": "mouse",
-            "level": row.level,
-            "model": row.kind_of,
             "mouse": row.mouse,
             "cre_line": row.genotype,
             "value": row.value,
@@ -50,140 +107,62 @@ def _panel(rows: pd.DataFrame, task: str, options: FiguresOptions) -> Iterator[d
             "high": row.ci_high,
             "n": row.n,
         }
-    for level, model in PLACES:
-        here = per_mouse[(per_mouse.level == level) & (per_mouse.kind_of == model)]
-        if here.empty:
-            continue
-        mean, low, high = mean_interval(here.value.to_numpy(), options)
-        yield {
-            "panel": task,
-            "kind": "mean",
-            "level": level,
-            "model": model,
-            "value": mean,
-            "low": low,
-            "high": high,
-            "n": len(here),
-        }
-    yield {"panel": task, "kind": "chance", "value": rows.chance.mean()}
-    yield {"panel": task, "kind": "title", "text": _against_linear(per_mouse, options)}
+    lines = list(mice.groupby("genotype")) if mice.genotype.nunique() > 1 else []
+    for kind, line, its in [("mean", "", mice), *(("line", line, its) for line, its in lines)]:
+        if len(its):
+            mean, low, high = mean_interval(its.value.to_numpy(), options)
+            numbers = {"value": mean, "low": low, "high": high, "n": len(its)}
+            yield {**about, "kind": kind, "cre_line": line, **numbers}
 
 
 def _per_mouse(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a mouse, level and model: means over its sessions, seeds and (if unpooled) folds."""
-    keys = ["level", "kind_of", "mouse", "genotype"]
+    """One row a mouse: means over its sessions, seeds and (if unpooled) folds."""
+    keys = ["mouse", "genotype"]
     means = rows.groupby(keys, as_index=False)[["value", "ci_low", "ci_high"]].mean()
     fits = [name for name in ("session", "fold") if name in rows]
     trials = rows.groupby([*keys, *fits], as_index=False).n.max()
     return means.merge(trials.groupby(keys, as_index=False).n.sum(), on=keys)
 
 
-def _against_linear(per_mouse: pd.DataFrame, options: FiguresOptions) -> str:
-    """The paired difference between the decoder of the widest level and the linear reference."""
-    wide = per_mouse.pivot_table(index="mouse", columns=["level", "kind_of"], values="value")
-    if ("mouse", LINEAR) not in wide:
-        return "no linear reference in the table"
-    for level in DECODER_LEVELS[::-1]:
-        if (level, "decoder") in wide:
-            pairs = (wide[(level, "decoder")] - wide[("mouse", LINEAR)]).dropna().to_numpy()
-            if pairs.size == 0:
-                return "no mouse has both a decoder and a linear reference"
-            mean, low, high = mean_interval(pairs, options)
-            words = {"mouse": "per mouse", "genotype": "per genotype", "all": "all mice"}[level]
-            text = f"decoder ({words}) − linear: {mean:+.3f}"
-            if np.isfinite(low):
-                p = p_in_words(sign_flip_p(pairs, options.seed))
-                text += f" [{low:+.3f}, {high:+.3f}], {p}"
-            return text.replace("-", "−")
-    return "no decoder in the table"
+def _against_chosen(rows: pd.DataFrame, widest: list[str], options: FiguresOptions) -> str:
+    """The paired difference of the decoder of the widest level, in words."""
+    mice = _per_mouse(rows)
+    if mice.empty:
+        return "no comparison with a baseline in the table"
+    mean, low, high = mean_interval(mice.value.to_numpy(), options)
+    text = f"decoder ({LEVELS[widest[0]]}) − chosen baseline:\n{mean:+.3f}"
+    if len(mice) == 1:
+        low, high = mice.ci_low.iloc[0], mice.ci_high.iloc[0]
+    if np.isfinite(low):
+        text += f" [{low:+.3f}, {high:+.3f}]"
+    if len(mice) >= FEW:
+        text += f", {p_in_words(sign_flip_p(mice.value.to_numpy(), options.seed))}"
+    return text.replace("-", "−")
 
 
-def _note(rows: pd.DataFrame, folds: int) -> str:
-    if rows.empty:
+def _note(scores: pd.DataFrame, folds: int) -> str:
+    if scores.empty:
         return "The table of decoding has no test row."
-    mice = counted(rows.mouse.nunique(), "mouse", "mice")
-    deep = rows[rows.kind_of != LINEAR]
-    seeds = deep.seed.nunique()
+    mice = scores.mouse.nunique()
+    decoders = scores[scores.drawn == DECODER]
+    seeds = decoders.seed.nunique()
     keys = ["cohort", "session", "task", "fold"]
-    spread = deep.groupby(keys).value.std(ddof=1).median() if seeds > 1 else np.nan
-    pooled = folds > 1 and (rows.fold == "pooled").all()
+    spread = decoders.groupby(keys).value.std(ddof=1).median() if seeds > 1 else np.nan
+    pooled = folds > 1 and (scores.fold == "pooled").all()
     words = counted(folds, "fold") + (" pooled" if pooled else "")
     text = (
-        f"Each point is a mouse (n = {mice}; {rows.split.iloc[0]} split, test trials, {words}; "
+        f"Small points: mice (n = {mice}; {scores.split.iloc[0]} split, test trials, {words}; "
         f"{counted(seeds, 'seed')}"
     )
     text += f", median SD over seeds {spread:.3f}). " if np.isfinite(spread) else "). "
-    if rows.mouse.nunique() < 3:
-        return text + "Bars: 95% interval over trials. Dashed line: chance."
-    return text + (
-        "Black: mean and 95% bootstrap interval over mice. Dashed line: chance. "
-        "Above each panel: paired difference over mice, its interval and the exact two-sided "
-        "sign-flip test. Linear reference: logistic regression on mean dF/F, one for each session."
+    if mice < FEW:
+        text += "Bars: 95% interval over trials. "
+    else:
+        text += "Open: means of Cre lines. Black: mean over mice, its 95% bootstrap interval. "
+    text += (
+        "Dashed: chance, or no difference. Differences are paired, on the same test trials. Beside "
+        "a baseline: the decoder of the widest level − that baseline. Beside a decoder: that "
+        "decoder − each session's chosen baseline, the best on selection trials (5×: chosen in 5 "
+        "sessions)."
     )
-
-
-def draw(numbers: pd.DataFrame):
-    """The figure of the numbers above: one panel a task."""
-    from glassbox.figures import style
-
-    figure = style.new_figure(style.DOUBLE_COLUMN_MM, 82)
-    style.headline(figure, "Does the decoder beat chance and a linear reference, at every level?")
-    foot = style.footnote(figure, text_of(numbers, "note"))
-    tasks = [panel for panel in dict.fromkeys(numbers.panel) if panel]
-    if not tasks:
-        style.say_instead(figure.add_axes((0.1, 0.25, 0.85, 0.6)), "No decoding to show.")
-        return figure
-    lines = numbers.cre_line[numbers.cre_line != ""]
-    looks = style.looks_of_lines(lines)
-    grid = figure.add_gridspec(
-        1, len(tasks), left=0.07, right=0.99, top=0.81, bottom=foot + 0.12, wspace=0.16
-    )
-    for i, task in enumerate(tasks):
-        axes = figure.add_subplot(grid[0, i])
-        _draw_panel(axes, numbers[numbers.panel == task], task, looks)
-        title, subtitle = style.name_of(task).capitalize(), text_of(numbers, "title", task)
-        style.panel_title(axes, "abcdefgh"[i], title, subtitle + "\n")
-        axes.set_ylabel("Accuracy (fraction of test trials)" if i == 0 else "")
-    style.legend_of_lines(figure, looks)
-    return figure
-
-
-def _draw_panel(axes, rows: pd.DataFrame, task: str, looks) -> None:
-    from glassbox.figures import style
-
-    present = [p for p in PLACES if len(_at(rows, "mean", *p))]
-    at = {place: i for i, place in enumerate(present)}
-    mice = rows[rows.kind == "mouse"]
-    spread = style.sideways(mice[["cre_line", "mouse"]].itertuples(index=False, name=None))
-    few = mice.mouse.nunique() < 3
-    for mouse, its in mice.groupby("mouse"):
-        its = its.assign(x=[at[p] for p in zip(its.level, its.model, strict=True)]).sort_values("x")
-        x = its.x + spread[mouse]
-        colour, marker = looks.get(its.cre_line.iloc[0], (style.CONTROL, "o"))
-        axes.plot(x, its.value, color=colour, lw=0.5, alpha=0.45)
-        style.points(axes, x, its.value, colour, marker, large=few)
-        if few:
-            style.bars(axes, x, its.value, its.low, its.high)
-    for place, x in at.items():
-        mean = _at(rows, "mean", *place).iloc[0]
-        if not few:
-            style.bars(axes, [x + 0.32], [mean.value], [mean.low], [mean.high], cap="_")
-        style.above(axes, x + (0.0 if few else 0.16), f"{mean.value:.3f}")
-    chance = rows[rows.kind == "chance"].value.iloc[0]
-    axes.axhline(chance, color=style.SOFT, ls=(0, (4, 2)), lw=0.8)
-    axes.annotate(
-        f"chance {chance:.3f}",
-        (len(at) - 0.45, chance),
-        xytext=(0, 2),
-        textcoords="offset points",
-        fontsize=style.NOTE_PT,
-        color=style.SOFT,
-        ha="right",
-    )
-    axes.set_xlim(-0.55, len(at) - 0.35)
-    axes.set_ylim(0, 1)
-    axes.set_xticks(range(len(at)), [PLACES[p] for p in at])
-
-
-def _at(rows: pd.DataFrame, kind: str, level: str, model: str) -> pd.DataFrame:
-    return rows[(rows.kind == kind) & (rows.level == level) & (rows.model == model)]
+    return text + (" p: exact two-sided sign-flip test over mice." if mice >= FEW else "")

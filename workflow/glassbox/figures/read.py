@@ -14,6 +14,8 @@ NUMBERS = frozenset(
     "n_units strength baseline drop control_low control_high control_median n_controls "
     "selectivity count width k seed unit difference".split()
 )
+# Names of columns that are numbers elsewhere.
+TEXTS_OF = {"comparisons": frozenset({"baseline"})}
 
 
 def read_table(table: str, path: str | Path) -> pd.DataFrame:
@@ -31,6 +33,6 @@ def read_table(table: str, path: str | Path) -> pd.DataFrame:
     missing = [name for name in COLUMNS[table] if name not in frame.columns]
     if missing:
         raise UserError(f"{path}: the column {missing[0]} is missing; make the table again.")
-    for name in NUMBERS.intersection(frame.columns):
+    for name in NUMBERS.intersection(frame.columns) - TEXTS_OF.get(table, frozenset()):
         frame[name] = pd.to_numeric(frame[name].replace("", None), errors="raise").astype(float)
     return frame

@@ -49,6 +49,7 @@ CONTROL = "#999999"
 CONTROL_BAND = "#CFCFCF"
 MARGIN_BAND = "#E6E6E6"
 SOFT = "#6B6B6B"
+GROUND = "#F2F2F2"
 
 VARIABLE_NAMES = {
     "direction": "direction",
@@ -165,8 +166,7 @@ def footnote(figure: Figure, text: str) -> float:
     Returns the fraction of the figure's height that the note takes.
     """
     width, height = figure.get_size_inches() / MM
-    per_line = int(width * NOTE_CHARACTERS_PER_MM)
-    wrapped = [part for line in text.split("\n") for part in textwrap.wrap(line, per_line)]
+    wrapped = _note_lines(width, text)
     figure.text(
         1.5 / width,
         1.0 / height,
@@ -177,7 +177,17 @@ def footnote(figure: Figure, text: str) -> float:
         color="#333333",
         linespacing=1.2,
     )
-    return (2.0 + len(wrapped) * NOTE_PT * 1.25 * MM_PER_PT) / height
+    return footnote_mm(width, text) / height
+
+
+def footnote_mm(width_mm: float, text: str) -> float:
+    """The height that a note takes along the lower edge of a figure of that width."""
+    return 2.0 + len(_note_lines(width_mm, text)) * NOTE_PT * 1.25 * MM_PER_PT
+
+
+def _note_lines(width_mm: float, text: str) -> list[str]:
+    per_line = int(width_mm * NOTE_CHARACTERS_PER_MM)
+    return [part for line in text.split("\n") for part in textwrap.wrap(line, per_line)]
 
 
 def say_instead(axes: Axes, text: str, width: int = 34) -> None:
@@ -216,6 +226,30 @@ def bars(axes: Axes, x, y, low, high, cap: str = "") -> None:
     down = [middle - end for middle, end in zip(y, low, strict=True)]
     up = [end - middle for middle, end in zip(y, high, strict=True)]
     axes.errorbar(x, y, (down, up), fmt=cap or "none", color=EFFECT, ms=7, lw=1.1, zorder=5)
+
+
+def flat_bar(
+    axes: Axes, y: float, middle: float, low: float, high: float, cap: bool = False
+) -> None:
+    """One interval along the x axis, black; a dash at its middle where `cap` is set."""
+    axes.plot([low, high], [y, y], color=EFFECT, lw=1.1, zorder=5, solid_capstyle="butt")
+    if cap:
+        axes.plot([middle], [y], "|", color=EFFECT, ms=7, mew=1.1, zorder=5)
+
+
+def beside(axes: Axes, y: float, text: str, dx_pt: float = 3, soft: bool = False) -> None:
+    """A small text beside the right edge of a panel, at `y` of its axis."""
+    axes.annotate(
+        text,
+        (1, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(dx_pt, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=NOTE_PT,
+        color=SOFT if soft else "black",
+        annotation_clip=False,
+    )
 
 
 def above(axes: Axes, x: float, text: str) -> None:
