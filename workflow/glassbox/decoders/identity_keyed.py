@@ -96,7 +96,7 @@ class IdentityKeyedDecoder(nn.Module):
         }
         self.fronts = nn.ModuleDict(
             {
-                stimulus: Front(options.front(stimulus), options.samples_per_s, dim, value_dim)
+                stimulus: Front(options.front(stimulus), options.rate(stimulus), dim, value_dim)
                 for stimulus in targets.stimuli
             }
         )

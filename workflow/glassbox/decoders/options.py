@@ -31,6 +31,7 @@ class FrontOptions:
     start_s: float = 0.0  # of the window; may be negative
     length_s: float = 2.0  # of the window
     patch_s: float = 0.5  # one token per cell and patch
+    samples_per_s: float = 0.0  # of this stimulus's windows; 0: decoders.samples_per_s
 
     def window(self, samples_per_s: float) -> WindowOptions:
         """The window as the tensors hand it out."""
@@ -58,14 +59,14 @@ class FrontOptions:
 class WindowsOptions:
     """The windows of trials, by stimulus."""
 
-    drifting_gratings: FrontOptions = FrontOptions(0.0, 2.0, 0.5)
+    drifting_gratings: FrontOptions = FrontOptions(0.0, 2.0, 0.5, 6.0)
     # A flashed image lasts 0.25 s and the next one follows at once: what was before is seen too.
-    static_gratings: FrontOptions = FrontOptions(-0.2, 0.8, 0.8)
-    natural_scenes: FrontOptions = FrontOptions(-0.2, 0.8, 0.8)
+    static_gratings: FrontOptions = FrontOptions(-0.2, 0.8, 0.8, 10.0)
+    natural_scenes: FrontOptions = FrontOptions(-0.2, 0.8, 0.8, 10.0)
     # A segment of 0.5 s runs into the next one; the calcium of its end comes after it.
-    natural_movie_one: FrontOptions = FrontOptions(0.0, 0.8, 0.8)
-    natural_movie_two: FrontOptions = FrontOptions(0.0, 0.8, 0.8)
-    natural_movie_three: FrontOptions = FrontOptions(0.0, 0.8, 0.8)
+    natural_movie_one: FrontOptions = FrontOptions(0.0, 0.8, 0.8, 10.0)
+    natural_movie_two: FrontOptions = FrontOptions(0.0, 0.8, 0.8, 10.0)
+    natural_movie_three: FrontOptions = FrontOptions(0.0, 0.8, 0.8, 10.0)
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ class DecoderOptions:
     #: the loss of a guess. None given: all 1
     task_weights: tuple[float, ...] = ()
     windows: WindowsOptions = WindowsOptions()
-    samples_per_s: float = 30.0  # of the model's clock, whatever the frame rate of a session
-    clip_low: float = -5.0  # standard deviations of a cell over its training trials
-    clip_high: float = 10.0
+    samples_per_s: float = 30.0  # of windows, whatever the frame rate of a session
+    clip_low: float = -3.0  # standard deviations of a cell over its training trials
+    clip_high: float = 5.0
 
     # the model
     decoder: Literal["identity_keyed", "poyo_plus"] = "identity_keyed"
@@ -132,13 +133,18 @@ class DecoderOptions:
         """What the model sees of a trial of this stimulus."""
         return getattr(self.windows, stimulus)
 
+    def rate(self, stimulus: str) -> float:
+        """Samples a second of the windows of this stimulus; poyo_plus has one clock for all."""
+        own = self.front(stimulus).samples_per_s
+        return own if own and self.decoder == "identity_keyed" else self.samples_per_s
+
     def window(self, stimulus: str) -> WindowOptions:
         """The window of a trial of this stimulus, as the tensors hand it out."""
-        return self.front(stimulus).window(self.samples_per_s)
+        return self.front(stimulus).window(self.rate(stimulus))
 
     def n_samples(self, stimulus: str) -> int:
         """Samples of a window of this stimulus."""
-        return self.front(stimulus).n_samples(self.samples_per_s)
+        return self.front(stimulus).n_samples(self.rate(stimulus))
 
     def tasks_of(self, stimulus: str) -> tuple[Task, ...]:
         """The tasks that trials of this stimulus serve, behaviour included."""
@@ -216,7 +222,7 @@ class DecoderOptions:
         for stimulus in self.stimuli:
             part = f"{section}.windows.{stimulus}"
             if self.decoder == "identity_keyed":
-                self.front(stimulus).refuse_parts_of_patches(self.samples_per_s, part)
+                self.front(stimulus).refuse_parts_of_patches(self.rate(stimulus), part)
             else:
                 self._refuse_windows_around_no_context(stimulus, section)
 
