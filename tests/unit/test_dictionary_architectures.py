@@ -23,6 +23,7 @@ from glassbox.dictionaries.topk import TopKDictionary
 from glassbox.dictionaries.transcoder import Transcoder
 from torch.autograd import gradcheck
 from torch.func import functional_call
+from torch.utils._python_dispatch import TorchDispatchMode
 
 every = pytest.mark.parametrize("name", list(ARCHITECTURES))
 # Of these the whole loss has a derivative wherever no unit changes sides.
@@ -205,6 +206,31 @@ def test_dead_units_are_chosen_among_the_dead_alone_by_their_raw_values():
         chosen.dead_values.sort(1, descending=True).values, pre.topk(6, dim=1).values
     )
     assert dead[chosen.dead_units].all()
+
+
+class Largest(TorchDispatchMode):
+    """The size of the largest array that any operation makes."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for made_by in out if isinstance(out, tuple) else (out,):
+            if isinstance(made_by, torch.Tensor):
+                self.numbers = max(self.numbers, made_by.numel())
+        return out
+
+
+@pytest.mark.parametrize("name", ["topk", "batch_topk", "matryoshka", "transcoder"])
+def test_no_step_of_training_makes_an_array_of_all_samples_by_all_units(name):
+    n, width = 2048, 512
+    dictionary, x = made(name, dim=8, width=width, k=4, dtype=torch.float32, n=n)
+    with Largest() as largest_of:
+        dictionary.loss(x, half_dead(width)).total.backward()
+    assert largest_of.numbers <= n * width / 4
+    with Largest() as dense:
+        dictionary.encode(x)
+    assert dense.numbers >= n * width
 
 
 # BatchTopK
