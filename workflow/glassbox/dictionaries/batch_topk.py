@@ -9,7 +9,7 @@ import torch
 
 from glassbox.dictionaries.dictionary import FIRED, Loss, variance
 from glassbox.dictionaries.encoder import LinearlyEncoded
-from glassbox.dictionaries.sparse import Chosen, Entries, SparseCode, sum_of_rows
+from glassbox.dictionaries.sparse import BLOCK, Chosen, Entries, SparseCode, sum_of_rows
 from glassbox.dictionaries.topk import has_fired
 
 MOMENTUM = 0.99  # of the running threshold
@@ -72,11 +72,12 @@ class BatchTopKDictionary(LinearlyEncoded):
             others = torch.ones(n, dtype=torch.bool, device=x.device)
             others[full] = False
             others = others[rows]
-            pre = self.pre_activations(x[full])
-            row, unit = (pre >= at_least).nonzero(as_tuple=True)
-            values = torch.cat([values[others], pre[row, unit]])
-            units = torch.cat([units[others], unit])
-            rows = torch.cat([rows[others], full[row]])
+            more = [(values[others], units[others], rows[others])]
+            for block in full.split(BLOCK):
+                pre = self.pre_activations(x[block])
+                row, unit = (pre >= at_least).nonzero(as_tuple=True)
+                more.append((pre[row, unit], unit, block[row]))
+            values, units, rows = (torch.cat(parts) for parts in zip(*more, strict=True))
         best = values.topk(min(self.k * n, len(values)), sorted=False).indices
         best = best[values[best] > 0]
         order = (rows[best] * self.width + units[best]).argsort()
