@@ -132,15 +132,29 @@ def cohort_manifests(wildcards):
     return expand("results/tensors/{session}.json", session=cohort_of(wildcards).sessions)
 
 
+def by_attempt(amount):
+    """A resource that grows by its first amount each time a job is tried again (--retries)."""
+
+    def amount_of(wildcards, attempt):
+        return amount * attempt
+
+    return amount_of
+
+
 def memory_of(sessions):
     """MB: the imports, and the sessions' dF/F twice."""
     return 2000 + 8 * sum(VALUES[session] for session in sessions) // 1_000_000
 
 
-def cohort_memory(wildcards):
-    return memory_of(cohort_of(wildcards).sessions)
+def session_memory(wildcards, attempt):
+    """MB: the imports, and the session's dF/F twice for each of its tasks."""
+    return attempt * 2 * memory_of([wildcards.session])
 
 
-def cohort_minutes(wildcards):
+def cohort_memory(wildcards, attempt):
+    return attempt * memory_of(cohort_of(wildcards).sessions)
+
+
+def cohort_minutes(wildcards, attempt):
     """Minutes: generous, about ten times what a laptop needs."""
-    return 30 + 10 * len(cohort_of(wildcards).sessions) * len(RUNS)
+    return attempt * (30 + 10 * len(cohort_of(wildcards).sessions) * len(RUNS))

@@ -57,8 +57,8 @@ rule fit_reference:
         "../../envs/decoders.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=session_memory,
+        runtime=by_attempt(120),
     params:
         code=code_of("fit_reference"),
         options=as_json(config["decoders"]),
@@ -82,8 +82,8 @@ rule export_receptive_fields:
         "../../envs/decoders.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
     params:
         code=code_of("export_receptive_fields"),
     shell:
@@ -140,8 +140,8 @@ rule compare_decoders:
         "../../envs/decoders.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(60),
     params:
         code=code_of("compare_decoders"),
     shell:

@@ -50,8 +50,8 @@ rule assemble_tables:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
     params:
         code=code_of("assemble_tables"),
         schemas=TABLE_SCHEMAS,
@@ -86,8 +86,8 @@ rule draw_decoding:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         code=code_of("draw_decoding"),
         options=as_json(config["figures"]),
@@ -121,8 +121,8 @@ rule draw_insertion:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         code=code_of("draw_insertion"),
         options=as_json(config["figures"]),
@@ -153,8 +153,8 @@ rule draw_units:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         code=code_of("draw_units"),
         options=as_json(config["figures"]),
@@ -188,8 +188,8 @@ rule draw_ablation:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         code=code_of("draw_ablation"),
         options=as_json(config["figures"]),
@@ -219,8 +219,8 @@ rule draw_receptive_fields:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         code=code_of("draw_receptive_fields"),
         options=as_json(config["figures"]),
@@ -252,8 +252,8 @@ rule draw_few_trials:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         code=code_of("draw_few_trials"),
         options=as_json(config["figures"]),

@@ -57,8 +57,8 @@ rule ablate_genotype:
         "../../envs/interventions.yaml"
     threads: config["threads"]["interventions"]
     resources:
-        mem_mb=memory_of(DECODED),
-        runtime=240,
+        mem_mb=by_attempt(memory_of(DECODED)),
+        runtime=by_attempt(240),
         gpu=decoder_device(),
     params:
         code=code_of("ablate_genotype"),

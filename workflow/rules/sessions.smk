@@ -31,8 +31,8 @@ rule simulate_session:
         "../../envs/sessions.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
     params:
         code=code_of("simulate_session"),
         options=simulation_of_session,

@@ -19,8 +19,8 @@ rule convert_session:
         "../../envs/tensors.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(30),
     params:
         code=code_of("convert_session"),
         options=as_json(config["tensors"]),

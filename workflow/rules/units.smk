@@ -20,8 +20,8 @@ rule measure_units:
         "../../envs/units.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(60),
     params:
         code=code_of("measure_units"),
         options=as_json(config["units"]),
@@ -49,8 +49,8 @@ rule score_ground_truth:
         "../../envs/interventions.yaml"
     threads: config["threads"]["units"]
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(120),
     params:
         code=code_of("score_ground_truth"),
         options=as_json(config["units"]),
@@ -81,8 +81,8 @@ rule relabel_mice:
         "../../envs/units.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(60),
     params:
         code=code_of("relabel_mice"),
         options=as_json(config["units"]),
