@@ -16,6 +16,7 @@ from glassbox.decoders.options import FrontOptions, WindowsOptions
 from glassbox.decoders.room import WindowsRoom
 from glassbox.decoders.targets import Targets
 from glassbox.decoders.train import CohortName, new_model, train_cohort
+from glassbox.errors import UserError
 from glassbox.tables import read_rows
 from tiny_trials import CLASSES, OPTIONS, tiny_cohort, tiny_session
 
@@ -209,3 +210,15 @@ def test_windows_beyond_the_memory_lie_in_a_file_without_a_name(tmp_path):
     assert list((tmp_path / "spool").iterdir()) == []
     assert torch.from_numpy(second)[2, 4, 1] == 29
     assert not isinstance(WindowsRoom(0, None).take((10, 5, 2)), np.memmap)
+
+
+def test_filters_begin_with_the_response_minus_what_was_before():
+    front = FrontOptions(-0.2, 0.8, 0.8, 10.0, (0.2, 0.5), (0.0, 0.1))
+    expected = [0, 0, -1, 0, 1 / 3, 1 / 3, 1 / 3, 0]
+    assert front.first_filter(10.0) == pytest.approx(expected)
+    assert FrontOptions(0.0, 2.0, 0.5).first_filter(6.0) == pytest.approx([1 / 3] * 3)
+    for wrong in ((0.7, 0.8), (0.2,), (0.5, 0.2)):
+        with pytest.raises(UserError, match="response_s: expected the first and the last time"):
+            replace(front, response_s=wrong).refuse_parts_of_patches(10.0, "windows.x")
+    with pytest.raises(UserError, match="found .* and 4 patches"):
+        replace(front, patch_s=0.2).refuse_parts_of_patches(10.0, "windows.x")

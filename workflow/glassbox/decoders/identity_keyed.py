@@ -34,7 +34,7 @@ EMBEDDING_STD = 0.02  # of patch embeddings and task queries at the start
 # Latents must differ from the start, or all attend alike: on selection blocks of a real session the
 # log probability of temporal frequency is −0.85 with 1 and −0.88 with 0.02.
 LATENT_STD = 1.0
-FILTER_NOISE = 0.02  # of the patch filters around the mean over the patch at the start
+FILTER_NOISE = 0.02  # of the patch filters around their first form (`FrontOptions`)
 UNITS = "units."  # how the names of the parameters begin that belong to units, not to the body
 
 
@@ -52,10 +52,13 @@ class Front(nn.Module):
         self.patch = nn.Parameter(torch.zeros(options.n_samples(samples_per_s) // samples, dim))
         self.filters = nn.Parameter(torch.zeros(samples, value_dim))
         self.bias = nn.Parameter(torch.zeros(value_dim))
+        self._first = torch.tensor(options.first_filter(samples_per_s))
 
+    @torch.no_grad()
     def draw(self, noise: torch.Generator) -> None:
         nn.init.normal_(self.patch, std=EMBEDDING_STD, generator=noise)
-        nn.init.normal_(self.filters, 1 / len(self.filters), FILTER_NOISE, generator=noise)
+        nn.init.normal_(self.filters, 0.0, FILTER_NOISE, generator=noise)
+        self.filters += self._first.to(self.filters.device)[:, None]
 
 
 class IdentityKeyedDecoder(nn.Module):

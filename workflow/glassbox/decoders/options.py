@@ -32,6 +32,10 @@ class FrontOptions:
     length_s: float = 2.0  # of the window
     patch_s: float = 0.5  # one token per cell and patch
     samples_per_s: float = 0.0  # of this stimulus's windows; 0: decoders.samples_per_s
+    #: where the filters begin: near the mean over `response_s` (first and last time) minus the mean
+    #: over `before_s`. Neither given: near the mean over the patch. Only with one patch
+    response_s: tuple[float, ...] = ()
+    before_s: tuple[float, ...] = ()
 
     def window(self, samples_per_s: float) -> WindowOptions:
         """The window as the tensors hand it out."""
@@ -53,16 +57,50 @@ class FrontOptions:
                 f"{section}.length_s = {self.length_s:g} s at {samples_per_s:g} samples a second; "
                 f"found {self.patch_s:g} s."
             )
+        for name in ("response_s", "before_s"):
+            span = getattr(self, name)
+            inside = len(span) == 2 and self._samples_within(span, samples_per_s)
+            if span and not (inside and of_patch == samples):
+                end_s = self.start_s + self.length_s
+                raise UserError(
+                    f"{section}.{name}: expected the first and the last time of samples inside a "
+                    f"window of one patch ({self.start_s:g} to {end_s:g} s); found "
+                    f" {list(span)} and {samples // of_patch} patches."
+                )
+
+    def first_filter(self, samples_per_s: float) -> list[float]:
+        """Weights of the samples of a patch with which training begins, (samples of a patch,)."""
+        samples = self.patch_samples(samples_per_s)
+        if not (self.response_s or self.before_s):
+            return [1 / samples] * samples
+        weights = [0.0] * samples
+        for span, sign in ((self.response_s, 1.0), (self.before_s, -1.0)):
+            within = self._samples_within(span, samples_per_s) if span else []
+            for sample in within:
+                weights[sample] += sign / len(within)
+        return weights
+
+    def _samples_within(self, span: tuple[float, ...], samples_per_s: float) -> list[int]:
+        """Samples of the window whose middle lies in a span of times."""
+        middles = [
+            self.start_s + (i + 0.5) / samples_per_s for i in range(self.n_samples(samples_per_s))
+        ]
+        return [i for i, middle in enumerate(middles) if span[0] <= middle <= span[-1]]
+
+
+# What a flashed image adds stands out 0.2 to 0.5 s after its onset, on what was there at the onset.
+_FLASHED = FrontOptions(-0.2, 0.8, 0.8, 10.0, (0.2, 0.5), (0.0, 0.1))
 
 
 @dataclass(frozen=True)
 class WindowsOptions:
     """The windows of trials, by stimulus."""
 
-    drifting_gratings: FrontOptions = FrontOptions(0.0, 2.0, 0.5, 6.0)
+    # Calcium rises late and outlasts the 2 s of a grating.
+    drifting_gratings: FrontOptions = FrontOptions(0.1667, 2.0, 0.5, 6.0)
     # A flashed image lasts 0.25 s and the next one follows at once: what was before is seen too.
-    static_gratings: FrontOptions = FrontOptions(-0.2, 0.8, 0.8, 10.0)
-    natural_scenes: FrontOptions = FrontOptions(-0.2, 0.8, 0.8, 10.0)
+    static_gratings: FrontOptions = _FLASHED
+    natural_scenes: FrontOptions = _FLASHED
     # A segment of 0.5 s runs into the next one; the calcium of its end comes after it.
     natural_movie_one: FrontOptions = FrontOptions(0.0, 0.8, 0.8, 10.0)
     natural_movie_two: FrontOptions = FrontOptions(0.0, 0.8, 0.8, 10.0)
