@@ -6,16 +6,20 @@ sparse autoencoders", arXiv 2407.14435, section 3 and appendix J.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
 from glassbox.dictionaries.dictionary import FIRED, Loss, variance
 from glassbox.dictionaries.encoder import LinearlyEncoded
-from glassbox.dictionaries.price import Price
+from glassbox.dictionaries.price import Price, exceeded_by
+from glassbox.dictionaries.sparse import SparseCode
 
-FIRST_THRESHOLD = 0.1
-BANDWIDTH = 0.1  # in units of the pre-activations of inputs with variance 1
+FIRST_PRICE = 0.2
+SAMPLE = 4096  # inputs from which the first thresholds are taken
+BANDWIDTH = 0.5  # × the thresholds that training starts with
 
 
 class _JumpReLU(torch.autograd.Function):
@@ -83,8 +87,22 @@ class JumpReluDictionary(LinearlyEncoded):
 
     def __init__(self, dim: int, width: int, k: int, k_aux: int = 32, aux_weight: float = 1 / 32):
         super().__init__(dim, width, k, k_aux, aux_weight)
-        self.log_threshold = nn.Parameter(torch.full((width,), FIRST_THRESHOLD).log())
-        self.price = Price(0.02)
+        self.log_threshold = nn.Parameter(torch.zeros(width))
+        self.register_buffer("bandwidth", torch.tensor(1.0))
+        self.price = Price(FIRST_PRICE)
+
+    @torch.no_grad()
+    def initialise(self, x: torch.Tensor, generator: torch.Generator) -> None:
+        """As the others, with the one threshold that k units exceed in a sample on average."""
+        self.log_threshold.fill_(-torch.inf)
+        super().initialise(x, generator)
+        threshold = exceeded_by(self.pre_activations(x[:SAMPLE]), self.k)
+        self.log_threshold.fill_(math.log(threshold))
+        self.bandwidth.fill_(BANDWIDTH * threshold)
+
+    def first_code(self, x: torch.Tensor) -> SparseCode:
+        chosen = self.choose(x, self.k)
+        return SparseCode(chosen.values.relu(), chosen.units)
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """(..., dim) → (..., width)."""
@@ -94,10 +112,10 @@ class JumpReluDictionary(LinearlyEncoded):
     def loss(self, x: torch.Tensor, dead: torch.Tensor | None = None) -> Loss:
         """Mean squared error over the batch's variance, plus the priced L0, plus AuxK."""
         pre, threshold = self.pre_activations(x), self.log_threshold.exp()
-        z = jump_relu(pre, threshold, BANDWIDTH)
+        z = jump_relu(pre, threshold, float(self.bandwidth))
         residual = x - self.decode(z)
         reconstruction = residual.square().mean() / variance(x)
-        sparsity = step(pre, threshold, BANDWIDTH).sum(1).mean() / self.dim
+        sparsity = step(pre, threshold, float(self.bandwidth)).sum(1).mean() / self.dim
         auxiliary = self.auxiliary(x, residual.detach(), dead)
         fired = z.detach() > FIRED
         l0 = float(fired.sum()) / len(x)

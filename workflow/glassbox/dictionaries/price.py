@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-RATE = 0.03  # change of the logarithm of the price in a step, for each factor e of L0 over k
+RATE = 0.01  # change of the logarithm of the price in a step, for each factor e of L0 over k
 STEEPEST = 1.0
 
 
@@ -29,3 +29,9 @@ class Price(nn.Module):
         excess = math.log(max(l0, 1e-3) / k)
         self.value *= math.exp(RATE * min(max(excess, -STEEPEST), STEEPEST))
         return price
+
+
+def exceeded_by(pre: torch.Tensor, k: int) -> float:
+    """What k pre-activations in a sample exceed on average, pre (n, width); above 0."""
+    kept = pre.relu().reshape(-1).topk(k * len(pre), sorted=False).values
+    return max(float(kept.min()), 1e-6)

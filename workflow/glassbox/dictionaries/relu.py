@@ -24,7 +24,7 @@ class ReluDictionary(LinearlyEncoded):
 
     def __init__(self, dim: int, width: int, k: int, k_aux: int = 32, aux_weight: float = 1 / 32):
         super().__init__(dim, width, k, k_aux, aux_weight)
-        self.price = Price(0.02)
+        self.price = Price(0.2)
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """(..., dim) → (..., width)."""
