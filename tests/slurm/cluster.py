@@ -4,7 +4,7 @@
     python tests/slurm/cluster.py status
     python tests/slurm/cluster.py stop
 
-The daemons are those of the distribution. Only `/etc/slurm/slurm.conf` and `gres.conf` stand outside
+The daemons are those of the distribution. Only slurm.conf and gres.conf in /etc/slurm stand outside
 `HOME`: the executor plugin takes SLURM_CONF from its jobs, so that every command must find its
 configuration there. A configuration that this script did not write is never touched. The node says
 that it has more CPUs than the machine, and one GPU that is none, so that any rule can be placed.

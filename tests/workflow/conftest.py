@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from workflow_files import Checkout, fresh_checkout
+from workflow_files import ROOT, Checkout, fresh_checkout
+
+sys.path.append(str(ROOT / "tests" / "slurm"))
+import cluster as slurm
+
+CLUSTER_LOCK = Path("/tmp/glassbox-test-cluster.lock")  # one cluster a machine
 
 
 @pytest.fixture
@@ -57,3 +65,19 @@ def tiny_run(tmp_path_factory) -> TinyRun:
 def tiny_copy(tiny_run, tmp_path) -> Checkout:
     """A copy of the finished run to edit."""
     return tiny_run.checkout.copy(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster():
+    """A SLURM cluster of one node, started for the tests and ended after them."""
+    refused = slurm.why_not()
+    if refused:
+        pytest.skip(refused)
+    with CLUSTER_LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cluster = slurm.Cluster()
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.stop()

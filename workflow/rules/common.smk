@@ -14,6 +14,7 @@ from glassbox.code import code_of_script
 from glassbox.configuration import checked, read_schema
 from glassbox.errors import user_errors
 from glassbox.files import sha256_of_folder
+from glassbox.latency import await_file
 from glassbox.names import file_name
 from glassbox.sections import check_sections
 from glassbox.sessions.catalogue import described, read_catalogue
@@ -64,6 +65,8 @@ with user_errors():
     if workflow.is_main_process:
         _folder = sessions_folder(OPTIONS["sessions"], config["nwb_dir"], workflow.rundir)
         list_sessions(OPTIONS["sessions"], _folder, workflow.rundir, CATALOGUE)
+    else:  # a job on a node of a cluster may see the catalogue late
+        await_file(CATALOGUE, longest_s=120)
     _rows = read_catalogue(CATALOGUE)
     _tasks = stimulus_of_tasks(OPTIONS["decoders"].tasks)
     _found = cohorts_of(with_file_names(_rows), OPTIONS["cohorts"], _tasks)
