@@ -174,6 +174,14 @@ def test_values_are_compared_by_r2(tmp_path):
     assert only(summaries, session="", model="ridge")["metric"] == "r2"
 
 
+def test_a_stimulus_in_which_no_baseline_was_fitted_is_not_compared(tmp_path):
+    references = [value_prediction(model="ridge", seed=None)]
+    other = value_prediction(stimulus="static_gratings", noise=3.0)
+    alone, _ = compared(tmp_path / "alone", [value_prediction()], references)
+    rows, _ = compared(tmp_path / "both", [value_prediction(), other], references)
+    assert rows == alone
+
+
 def test_r2_of_resamples_is_that_of_the_metrics():
     marks = marks_of([value_prediction()], SELECTION)
     weights = trial_weights(marks.n, seed=3, resamples=5)

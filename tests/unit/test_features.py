@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from glassbox.decoders.features import bins_of, read_features, scaled
+from glassbox.decoders.features import TrialFrames, bins_of, read_frames
 
 CELLS = 3
+WIDE = (-1e9, 1e9)
 
 
 def recording(rate_hz, duration_s, onsets, frames, after_jump=()):
@@ -26,52 +27,83 @@ def recording(rate_hz, duration_s, onsets, frames, after_jump=()):
     )
 
 
+def frames_in(bins):
+    """The first and last frame of each bin, from the onset."""
+    return [(each.start, each.stop - 1) for each in bins]
+
+
 def test_a_flashed_trial_is_its_frames_0_to_3_and_5_to_10_and_10_to_15():
-    tensor = recording(30.0, 0.25, [40, 48, 55], 100)
-    features = read_features(tensor, "static_gratings", np.array([1, 2]))
-    assert set(features) == {"three_bins"}
-    bins = [np.arange(0, 3).mean(), np.arange(5, 10).mean(), np.arange(10, 15).mean()]
-    for row, onset in zip(features["three_bins"], (48, 55), strict=True):
-        expected = [onset + b + 1000 * c for b in bins for c in range(CELLS)]
-        assert np.allclose(row, expected)
+    read = read_frames(recording(30.0, 0.25, [40, 48, 55], 100), "static_gratings", np.array([1]))
+    assert {name: frames_in(bins) for name, bins in read.bins.items()} == {
+        "three_bins": [(0, 2), (5, 9), (10, 14)]
+    }
+    assert np.array_equal(read.frames[0, 0], 48 + np.arange(15))
+    assert np.array_equal(read.frames[0, 2], 2048 + np.arange(15))
 
 
 def test_a_long_trial_is_its_mean_or_its_thirds_from_first_to_last_frame():
     tensor = recording(30.1, 60 / 30.1, [10, 100], 200)
-    features = read_features(tensor, "drifting_gratings", np.array([0, 1]))
-    assert np.allclose(features["mean"][:, 0], [10 + 29.5, 100 + 29.5])
-    thirds = features["thirds"][1].reshape(3, CELLS)[:, 0]
-    assert np.allclose(thirds, [100 + 9.5, 100 + 29.5, 100 + 49.5])
+    read = read_frames(tensor, "drifting_gratings", np.array([0, 1]))
+    assert {name: frames_in(bins) for name, bins in read.bins.items()} == {
+        "mean": [(0, 59)],
+        "thirds": [(0, 19), (20, 39), (40, 59)],
+    }
+    assert np.array_equal(read.frames[:, 0, 0], [10, 100])
 
 
 @pytest.mark.parametrize("rate_hz", [12.0, 30.1, 60.0])
 def test_bins_mean_the_same_time_at_every_frame_rate(rate_hz):
-    onset = 20
-    tensor = recording(rate_hz, 0.25, [onset], 200)
-    row = read_features(tensor, "natural_scenes", np.array([0]))["three_bins"][0]
-    middles = (row.reshape(3, CELLS)[:, 0] + 0.5 - onset) / rate_hz
-    assert np.allclose(
-        middles, [np.mean(b) for b in bins_of(0.25)["three_bins"]], atol=0.5 / rate_hz
-    )
+    read = read_frames(recording(rate_hz, 0.25, [20], 200), "natural_scenes", np.array([0]))
+    frames = read.bins["three_bins"]
+    middles = [np.mean(np.arange(each.start, each.stop) + 0.5) / rate_hz for each in frames]
+    expected = [np.mean(edges) for edges in bins_of(0.25)["three_bins"]]
+    assert np.allclose(middles, expected, atol=0.5 / rate_hz)
 
 
-def test_a_trial_that_leaves_the_recording_or_meets_a_jump_is_the_mean_of_training_trials():
+def test_features_are_bins_of_frames_scaled_by_the_frames_of_training_trials():
+    read = read_frames(recording(30.0, 0.25, [10, 40, 60], 100), "x", np.arange(3))
+    train = np.array([True, True, False])
+    row = read.features(train, WIDE)["three_bins"].reshape(3, 3, CELLS)[2]
+    seen = read.frames[:2]
+    for cell in range(CELLS):
+        mean, deviation = seen[:, cell].mean(), seen[:, cell].std()
+        expected = [60 + 1000 * cell + middle for middle in (1, 7, 12)]
+        assert np.allclose(row[:, cell], (np.array(expected) - mean) / deviation, atol=1e-4)
+
+
+def test_a_trial_that_leaves_the_recording_or_meets_a_jump_is_the_mean():
     tensor = recording(30.0, 0.25, [10, 40, 60, 90], 100, after_jump=[65])
-    features = read_features(tensor, "static_gratings", np.arange(4))
-    assert np.isnan(features["three_bins"]).all(axis=1).tolist() == [False, False, True, True]
-    z = scaled(features, np.array([True, True, False, False]))["three_bins"]
-    assert np.isfinite(z).all() and (z[2:] == 0).all()
+    read = read_frames(tensor, "static_gratings", np.arange(4))
+    assert read.whole.tolist() == [True, True, False, False]
+    inputs = read.features(np.array([True, True, True, False]), WIDE)["three_bins"]
+    assert np.isfinite(inputs).all()
+    assert inputs[:2].any() and not inputs[2:].any()
+
+
+def made_frames(rng, n=50):
+    bins = {"mean": (slice(0, 6),)}
+    frames = rng.normal(3, 2, size=(n, CELLS, 6)).astype(np.float32)
+    return TrialFrames(frames, np.ones(n, dtype=bool), bins)
 
 
 def test_features_are_scaled_on_training_trials_alone():
-    rng = np.random.default_rng(0)
-    values, train = rng.normal(3, 2, size=(50, 4)), np.arange(50) < 30
-    z = scaled({"mean": values}, train)["mean"][train]
-    assert np.allclose(z.mean(axis=0), 0) and np.allclose(z.std(axis=0), 1)
-    values[~train] = 1e6
-    assert np.array_equal(scaled({"mean": values}, train)["mean"][train], z)
+    read, train = made_frames(np.random.default_rng(0)), np.arange(50) < 30
+    before = read.features(train, WIDE)["mean"][train]
+    assert np.allclose(before.mean(axis=0), 0, atol=1e-5)
+    read.frames[~train] = 1e6
+    assert np.array_equal(read.features(train, WIDE)["mean"][train], before)
+
+
+def test_frames_far_from_a_cells_mean_are_clipped_before_they_are_averaged():
+    read, train = made_frames(np.random.default_rng(0)), np.arange(50) < 30
+    read.frames[40, 0, 0] = 1e6
+    inputs = read.features(train, (-3.0, 5.0))["mean"]
+    assert inputs[40, 0] <= 5.0
+    others = read.features(train, WIDE)["mean"]
+    assert others[40, 0] > 1e4
 
 
 def test_a_cell_that_never_changes_is_not_divided_by_zero():
-    values = np.zeros((10, 2))
-    assert np.array_equal(scaled({"mean": values}, np.arange(10) < 5)["mean"], values)
+    frames = np.ones((10, CELLS, 6), dtype=np.float32)
+    read = TrialFrames(frames, np.ones(10, dtype=bool), {"mean": (slice(0, 6),)})
+    assert not read.features(np.arange(10) < 5, WIDE)["mean"].any()

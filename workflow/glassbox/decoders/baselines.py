@@ -24,13 +24,13 @@ Setting = dict[str, Any]
 Answers = Iterator[tuple[Setting, np.ndarray]]
 Baseline = Callable[[np.ndarray, np.ndarray, np.ndarray], Answers]
 
-STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # C, inverse of the penalty
+STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # C, inverse of the penalty
 MAX_STEPS = 2000
 SHRINKAGES = (0.9, 0.7, 0.5, 0.3, 0.1, 0.03)  # of the covariance towards its mean variance
 SMOOTHINGS = (1.0, 0.3, 0.1, 0.01, 0.001)  # added to each variance, of the largest one
 NEIGHBOURS = (40, 20, 10, 5)
 DISTANCES = ("cosine", "euclidean")
-PENALTIES = (10.0, 3.0)  # of the weights of the network
+PENALTIES = (10.0, 3.0, 1.0)  # of the weights of the network
 HIDDEN = 64  # units of the network's one layer
 EPOCHS = (15, 30, 60)  # passes after which the network is asked
 BATCH = 64

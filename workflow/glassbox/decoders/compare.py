@@ -96,6 +96,10 @@ def _compare_task(
         if where not in cohort.by_part:
             continue
         models, baselines = cohort.test(where), known.test.get(where, {})
+        if baselines:
+            # Behaviour may be recorded in too few trials of a stimulus to fit a baseline there.
+            fitted = set(np.concatenate([m.trials["stimulus"] for m in baselines.values()]))
+            models = {n: [m.of_stimuli(fitted) for m in seeds] for n, seeds in models.items()}
         if not all(marks.n for seeds in models.values() for marks in seeds):
             continue  # no test trial has a label
         _refuse_other_trials(cohort, where, models, baselines)

@@ -1,8 +1,13 @@
-"""What the baselines see of a trial: each cell's mean dF/F in a few bins of time."""
+"""What the baselines see of a trial: each cell's mean scaled dF/F in a few bins of time.
+
+Frames are scaled and clipped as the decoder's are, before they are averaged: a cell whose mean
+answers little compared with its frames then weighs little.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +23,46 @@ FLASH_BINS = ((0.0, 0.1), (1 / 6, 1 / 3), (1 / 3, 0.5))  # s; frames 0-3, 5-10, 
 Bins = tuple[tuple[float, float], ...]
 
 
+@dataclass(frozen=True)
+class TrialFrames:
+    """The frames of the trials of one stimulus, and the choices of bins to average them in.
+
+    Attributes:
+        frames: raw dF/F from the onset on, (whole trials, cells, frames), f4.
+        whole: which trials have all frames: inside the recording, without a jump, (trials,) bool.
+        bins: frames of each bin, by choice.
+    """
+
+    frames: np.ndarray
+    whole: np.ndarray
+    bins: Mapping[str, tuple[slice, ...]]
+
+    def features(self, train: np.ndarray, clip: tuple[float, float]) -> dict[str, np.ndarray]:
+        """Inputs of the baselines by choice of bins, (trials, bins × cells), f8.
+
+        Each cell's frames are z-scored with mean and deviation of the training trials' frames and
+        clipped, then averaged. A trial that is not whole gets 0, the mean.
+
+        Args:
+            train: which trials are training, (trials,) bool.
+            clip: lowest and highest scaled dF/F, standard deviations.
+        """
+        fitted = self.frames[train[self.whole]]
+        scaled = np.zeros_like(self.frames)
+        if len(fitted):
+            mean = fitted.mean(axis=(0, 2), dtype=np.float64)[:, None].astype(np.float32)
+            deviation = fitted.std(axis=(0, 2), dtype=np.float64)[:, None].astype(np.float32)
+            np.subtract(self.frames, mean, out=scaled)
+            scaled /= np.maximum(deviation, LEAST_DEVIATION)
+            np.clip(scaled, *clip, out=scaled)
+        found = {}
+        for name, bins in self.bins.items():
+            means = [scaled[:, :, each].mean(axis=2, dtype=np.float64) for each in bins]
+            found[name] = np.zeros((len(self.whole), len(bins) * self.frames.shape[1]))
+            found[name][self.whole] = np.hstack(means)
+        return found
+
+
 def bins_of(duration_s: float) -> dict[str, Bins]:
     """The choices of bins for presentations of this duration, each in seconds from the onset."""
     if duration_s < FLASH_S:
@@ -27,13 +72,8 @@ def bins_of(duration_s: float) -> dict[str, Bins]:
     return {"mean": ((0.0, duration_s),), "thirds": thirds}
 
 
-def read_features(
-    tensor: SessionTensor, stimulus: str, trials: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Features of trials by choice of bins, (trials, bins × cells), f8, raw dF/F.
-
-    A bin has the frames whose mid-time falls in it; in a recording too slow for that, the frame at
-    its middle. A trial whose frames leave the recording or meet a jump of the clock is NaN.
+def read_frames(tensor: SessionTensor, stimulus: str, trials: np.ndarray) -> TrialFrames:
+    """The frames of trials of a stimulus.
 
     Args:
         trials: indices in the table of the stimulus, (trials,).
@@ -41,43 +81,19 @@ def read_features(
     rate = tensor.frame_rate_hz
     table = tensor.trials(stimulus)
     choices = bins_of(float(np.median(table.stop - table.start)) / rate)
-    frames = {name: [_frames(bin_, rate) for bin_ in bins] for name, bins in choices.items()}
-    length = max(bin_.stop for bins in frames.values() for bin_ in bins)
+    bins = {name: tuple(_frames(each, rate) for each in c) for name, c in choices.items()}
+    length = max(each.stop for choice in bins.values() for each in choice)
     reader = TrialWindows(tensor, stimulus, WindowOptions(0.0, length / rate, rate))
-    trials = np.asarray(trials)
     whole = reader.whole[trials]
-    windows = reader.read(trials[whole])
-    found = {}
-    for name, bins in frames.items():
-        values = np.full((len(trials), len(bins) * tensor.n_cells), np.nan)
-        means = [windows[:, :, bin_].mean(axis=2, dtype=np.float64) for bin_ in bins]
-        values[whole] = np.hstack(means)
-        found[name] = values
-    return found
+    return TrialFrames(reader.read(np.asarray(trials)[whole]), whole, bins)
 
 
 def _frames(edges: tuple[float, float], rate_hz: float) -> slice:
-    """The frames of a bin, counted from the onset."""
+    """The frames whose mid-time falls in a bin, counted from the onset.
+
+    In a recording too slow for that, the frame at its middle.
+    """
     start, stop = edges
     window = WindowOptions(start, stop - start, 1 / (stop - start))
     (first,), (count,) = frames_of_samples(window, rate_hz)
     return slice(int(first), int(first + count))
-
-
-def scaled(features: Mapping[str, np.ndarray], train: np.ndarray) -> dict[str, np.ndarray]:
-    """Features z-scored on the training trials; what is NaN becomes their mean, 0.
-
-    Args:
-        features: by choice, (trials, inputs).
-        train: which trials are training, (trials,) bool.
-    """
-    found = {}
-    for name, values in features.items():
-        whole = np.isfinite(values).all(axis=1)
-        fitted = values[train & whole]
-        z = np.zeros_like(values)
-        if len(fitted):
-            deviation = np.maximum(fitted.std(axis=0), LEAST_DEVIATION)
-            z[whole] = (values[whole] - fitted.mean(axis=0)) / deviation
-        found[name] = z
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +37,12 @@ class Marks:
     @property
     def n(self) -> int:
         return len(self.truth)
+
+    def of_stimuli(self, names: Collection[str]) -> Marks:
+        """The marks of the trials of some stimuli."""
+        kept = np.isin(self.trials["stimulus"], list(names))
+        by_metric = {metric: values[kept] for metric, values in self.by_metric.items()}
+        return replace(self, trials=self.trials[kept], truth=self.truth[kept], by_metric=by_metric)
 
     def chance(self, metric: str) -> float:
         """What the uniform guess, or of a value its mean, would have."""

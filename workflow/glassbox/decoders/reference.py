@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from glassbox.decoders.baselines import OF_CLASSES, OF_VALUES
 from glassbox.decoders.choice import Chosen, choose
 from glassbox.decoders.data import CohortData, TrialSet, is_counted
-from glassbox.decoders.features import read_features, scaled
+from glassbox.decoders.features import TrialFrames, read_frames
 from glassbox.decoders.metrics import Scores, ValueScores, rows_of, scores_of, together
 from glassbox.decoders.options import DecoderOptions
 from glassbox.decoders.predictions import Prediction, write_predictions
@@ -22,7 +22,6 @@ from glassbox.tensors.splits import SELECTION, TRAIN
 from glassbox.tensors.store import SessionTensor
 
 LEVEL = "mouse"
-Features = Mapping[str, Mapping[str, np.ndarray]]  # by stimulus, then by choice of bins
 
 
 def fit_reference(
@@ -44,17 +43,14 @@ def fit_reference(
         choices: JSON to make: the setting that selection trials chose, by baseline, task, stimulus
             and fold.
     """
-    features = {
-        trials.stimulus: read_features(tensor, trials.stimulus, trials.trial)
-        for trials in data.body
+    frames = {
+        trials.stimulus: read_frames(tensor, trials.stimulus, trials.trial) for trials in data.body
     }
     fitted = [
         (trials, fold, task, model, chosen)
         for trials in data.body
         for fold in options.folds
-        for task, model, chosen in fit_trials(
-            data, trials, features[trials.stimulus], fold, options.baselines
-        )
+        for task, model, chosen in fit_trials(data, trials, frames[trials.stimulus], fold, options)
     ]
     write_table("decoding", out, _rows(data, options, fitted))
     write_predictions(
@@ -87,27 +83,24 @@ def fit_reference(
 def fit_trials(
     data: CohortData,
     trials: TrialSet,
-    features: Mapping[str, np.ndarray],
+    frames: TrialFrames,
     fold: int,
-    baselines: Sequence[str],
+    options: DecoderOptions,
 ) -> Iterator[tuple[str, str, Chosen]]:
     """Fit the baselines of each task of one stimulus in one fold: task, model, what was chosen.
 
     A task that too few trials have a label for, as behaviour that was not recorded, is left out of
     all folds.
-
-    Args:
-        features: raw, by choice of bins, (trials, inputs).
-        baselines: names; each task is given to those of its kind.
     """
-    inputs = scaled(features, trials.parts[fold] == TRAIN)
+    clip = (options.clip_low, options.clip_high)
+    inputs = frames.features(trials.parts[fold] == TRAIN, clip)
     for task, labels in trials.labels.items():
         if not all(_is_fittable(trials, labels, each) for each in trials.parts):
             continue
         classes = data.classes.get(task)
         n_classes = None if classes is None else len(classes)
         known = OF_VALUES if classes is None else OF_CLASSES
-        for model in (name for name in baselines if name in known):
+        for model in (name for name in options.baselines if name in known):
             chosen = choose(known[model], inputs, labels, trials.parts[fold], n_classes)
             yield task, model, chosen
 
