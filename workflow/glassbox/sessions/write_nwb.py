@@ -38,11 +38,13 @@ MONITOR_CM = 15.0  # distance of the eye from the monitor
 
 
 def write_nwb(recording: Recording, path: str | Path, pupil: bool = True) -> None:
-    """Write the file at `path` in one step: a file that is there is whole."""
-    with (
-        replacing_file(path) as partial,
-        h5py.File(partial, "w", libver=("earliest", "v108")) as file,
-    ):
+    """Write the file at `path` in one step: a file that is there is whole.
+
+    It is made in memory first, for HDF5 does not survive a disk that fills up under an open file.
+    """
+    with h5py.File(
+        str(path), "w", libver=("earliest", "v108"), driver="core", backing_store=False
+    ) as file:
         _write_activity(file, recording)
         _write_cells(file, recording)
         _write_running(file, recording)
@@ -51,6 +53,10 @@ def write_nwb(recording: Recording, path: str | Path, pupil: bool = True) -> Non
         for shown in recording.shown.values():
             _write_stimulus(file, recording, shown)
         _write_metadata(file, recording)
+        file.flush()
+        image = file.id.get_file_image()
+    with replacing_file(path) as partial:
+        partial.write_bytes(image)
 
 
 def _put(file: h5py.File, path: str, data: np.ndarray, chunks: tuple | bool | None = None) -> None:
