@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from workflow_files import ROOT, Checkout, fresh_checkout
+from workflow_files import ROOT, Checkout, environment, fresh_checkout
 
 sys.path.append(str(ROOT / "tests" / "slurm"))
 import cluster as slurm
@@ -81,3 +83,27 @@ def slurm_cluster():
             yield cluster
         finally:
             cluster.stop()
+
+
+@dataclass(frozen=True)
+class Conda:
+    """conda, or the tests' stand-in for it, on a PATH; environments are made once and kept."""
+
+    path: str
+    prefix: Path
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return ("--sdm", "conda", "--conda-prefix", str(self.prefix))
+
+
+@pytest.fixture(scope="session")
+def conda() -> Conda:
+    """Real conda where there is one, the stand-in where tests/conda/make_stand_in.sh built it."""
+    path = environment()["PATH"]
+    if shutil.which("conda"):
+        return Conda(path, ROOT / ".venv-conda" / "environments")
+    stand_in = ROOT / ".venv-conda" / "stand-in"
+    if not (stand_in / "channel").is_dir():
+        pytest.skip("there is no conda; build its stand-in with sh tests/conda/make_stand_in.sh")
+    return Conda(f"{stand_in / 'bin'}{os.pathsep}{path}", stand_in / "environments")

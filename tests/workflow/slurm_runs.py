@@ -31,6 +31,8 @@ def _happens():
     if script:
         with open(notes / "ran", "a") as file:
             file.write(script + "\\n")
+        with open(notes / "prefixes", "a") as file:
+            file.write(sys.prefix + "\\n")
     if script != {script!r} or (notes / "held").exists():
         return
     (notes / "held").touch()
@@ -86,6 +88,10 @@ class Planted:
     def runs_of(self, script: str) -> int:
         """How often a script was started."""
         return (self.notes / "ran").read_text().split().count(script)
+
+    def prefixes(self) -> set[str]:
+        """The environments that scripts ran in."""
+        return set((self.notes / "prefixes").read_text().splitlines())
 
 
 def plant(checkout: Checkout, script: str, more: str = "") -> Planted:
