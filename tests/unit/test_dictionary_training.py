@@ -140,10 +140,27 @@ def test_explained_variance_survives_a_large_offset():
 
 
 def test_loss_recovered_is_one_for_no_cost_and_zero_for_as_bad_as_zero():
-    assert loss_recovered(clean=0.5, spliced=0.5, zeroed=2.0) == 1
-    assert loss_recovered(clean=0.5, spliced=2.0, zeroed=2.0) == 0
+    assert loss_recovered(clean=0.5, spliced=0.5, ablated=2.0) == 1
+    assert loss_recovered(clean=0.5, spliced=2.0, ablated=2.0) == 0
 
 
 def test_a_width_below_twice_k_is_told_in_a_sentence():
     with pytest.raises(UserError, match=r"dictionaries.width: expected .* 2 × k = 32; found 20"):
         options_from(DictionaryOptions, {"width": 20, "k": 16}, "dictionaries")
+
+
+@pytest.mark.parametrize("length", [0.5, 1.0, 1.25])
+def test_shrinkage_is_what_reconstructions_are_short_of_about_the_mean(length):
+    x = torch.randn(3000, 5, generator=torch.Generator().manual_seed(0)) + 20
+    pooled = Reconstruction()
+    for part in x.split(700):
+        pooled.add(part, x.mean(0) + length * (part - x.mean(0)), part)
+    assert pooled.shrinkage == pytest.approx(1 - length, abs=1e-3)
+
+
+def test_a_priced_architecture_keeps_no_weights_of_its_first_half():
+    x, _ = planted(1000)
+    options = DictionaryOptions(
+        architecture="relu", width=32, k=3, samples=20_000, batch=250, patience=100
+    )
+    assert train_dictionary(x, x[:200], options, seed=0).epochs >= 10

@@ -119,4 +119,16 @@ def test_energy_density_and_activation_are_of_their_trials(case):
         {}, 0, reconstruct(dictionary, latents.flatten(0, 1)), 0.25, scores, epochs=3.0
     )
     assert row["loss_recovered"] == pytest.approx(0.8)
+    assert row["loss_recovered_mean"] is None
+    np.testing.assert_allclose(activity.session_density[0], activity.density, atol=1e-6)
     assert row["dead_fraction"] == 0.25
+
+
+def test_latents_at_their_mean_are_the_other_denominator_of_loss_recovered(case):
+    dictionary, latents, labels, readout = case
+    mean = latents[:20].mean(0)
+    scores = insertion_scores(dictionary, latents, labels, readout, 1, torch.Generator(), mean)
+    log_probability = scores["averaged", "direction", "log_probability"]
+    expected = readout(mean[None])["direction"].log_softmax(-1)[0]
+    np.testing.assert_allclose(log_probability, expected[labels["direction"]], rtol=1e-5)
+    assert not any(key[0] == "averaged" for key in with_difference(scores))

@@ -30,7 +30,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "dictionaries": tuple(
         "cohort level seed fold hook dictionary width k fvu l0 dead_fraction loss_recovered "
-        "epochs".split()
+        "epochs loss_recovered_mean shrinkage coherence".split()
     ),
     "units": tuple(
         "cohort level seed fold hook dictionary unit variable score preferred effect_size p q "

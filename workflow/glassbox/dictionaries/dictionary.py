@@ -46,6 +46,7 @@ class Dictionary(nn.Module):
 
     architecture: ClassVar[str]
     settings: ClassVar[tuple[str, ...]] = ("k",)  # what a file keeps beside the weights
+    settles: ClassVar[float] = 0.0  # share of a training before which weights are not kept
 
     W_dec: nn.Parameter
     b_dec: nn.Parameter

@@ -17,7 +17,6 @@ from glassbox.dictionaries.encoder import LinearlyEncoded
 from glassbox.dictionaries.price import Price, exceeded_by
 from glassbox.dictionaries.sparse import SparseCode
 
-FIRST_PRICE = 0.2
 SAMPLE = 4096  # inputs from which the first thresholds are taken
 BANDWIDTH = 0.5  # × the thresholds that training starts with
 
@@ -84,12 +83,13 @@ class JumpReluDictionary(LinearlyEncoded):
     """
 
     architecture = "jumprelu"
+    settles = 0.5  # until the price has found its place
 
     def __init__(self, dim: int, width: int, k: int, k_aux: int = 32, aux_weight: float = 1 / 32):
         super().__init__(dim, width, k, k_aux, aux_weight)
         self.log_threshold = nn.Parameter(torch.zeros(width))
         self.register_buffer("bandwidth", torch.tensor(1.0))
-        self.price = Price(FIRST_PRICE)
+        self.price = Price(start=0.2, rate=0.03)
 
     @torch.no_grad()
     def initialise(self, x: torch.Tensor, generator: torch.Generator) -> None:

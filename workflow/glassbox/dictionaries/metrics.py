@@ -20,18 +20,24 @@ class Reconstruction:
     n: int = 0
     squared_error: float = 0.0
     squared_norm: float = 0.0
+    made_norm: float = 0.0  # of the reconstruction, squared
+    overlap: float = 0.0  # of input and reconstruction
     active: int = 0
     total: torch.Tensor | float = 0.0  # (dim,) float64
+    made_total: torch.Tensor | float = 0.0  # (dim,) float64, of the reconstruction
     fired: torch.Tensor | None = field(default=None)  # (width,) number of latents in which it fired
 
     def add(self, x: torch.Tensor, reconstruction: torch.Tensor, z: torch.Tensor) -> None:
         """Add a block: inputs and reconstructions (n, dim), codes (n, width)."""
-        wide = x.double()
+        wide, made = x.double(), reconstruction.double()
         self.n += x.shape[0]
-        self.squared_error += float((wide - reconstruction.double()).square().sum())
+        self.squared_error += float((wide - made).square().sum())
         self.squared_norm += float(wide.square().sum())
+        self.made_norm += float(made.square().sum())
+        self.overlap += float((wide * made).sum())
         self.total = self.total + wide.sum(0)
-        fired = z > FIRED
+        self.made_total = self.made_total + made.sum(0)
+        fired = z.abs() > FIRED  # a baseline's code may be below 0
         self.active += int(fired.sum())
         self.fired = fired.sum(0) + (0 if self.fired is None else self.fired)
 
@@ -44,6 +50,20 @@ class Reconstruction:
     @property
     def explained_variance(self) -> float:
         return 1 - self.fvu
+
+    @property
+    def shrinkage(self) -> float:
+        """The share of their length that reconstructions are short of.
+
+        About the inputs' mean: 0 where no rescaling helps, above 0 where reconstructions are too
+        short (as under an L1 penalty), below 0 where they are too long. Source: Rajamanoharan et
+        al. 2024, "Improving dictionary learning with gated sparse autoencoders", arXiv 2404.16014,
+        relative reconstruction bias γ; this is 1 − γ.
+        """
+        mean = self.total / self.n
+        along = self.overlap - float(self.made_total @ mean)
+        length = self.made_norm - 2 * float(self.made_total @ mean) + self.n * float(mean @ mean)
+        return 1 - length / along if along > 0 else float("nan")
 
     @property
     def l0(self) -> float:
@@ -66,10 +86,10 @@ def reconstruct(dictionary: Dictionary, x: torch.Tensor, block: int = 8192) -> R
     return pooled
 
 
-def loss_recovered(clean: float, spliced: float, zeroed: float) -> float:
-    """Share of the decoder's loss, between latents set to zero and left alone, that is kept.
+def loss_recovered(clean: float, spliced: float, ablated: float) -> float:
+    """Share of the decoder's loss, between latents taken away and left alone, that is kept.
 
-    `(zeroed − spliced) / (zeroed − clean)`, each a mean cross-entropy: 1 where the splice costs
-    nothing, 0 where it is as bad as latents of zero (the zero-ablation denominator).
+    `(ablated − spliced) / (ablated − clean)`, each a mean cross-entropy: 1 where the splice costs
+    nothing, 0 where it is as bad as latents of zero or at their mean, whichever is `ablated`.
     """
-    return (zeroed - spliced) / (zeroed - clean) if zeroed != clean else float("nan")
+    return (ablated - spliced) / (ablated - clean) if ablated != clean else float("nan")

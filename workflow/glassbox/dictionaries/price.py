@@ -7,7 +7,6 @@ import math
 import torch
 from torch import nn
 
-RATE = 0.01  # change of the logarithm of the price in a step, for each factor e of L0 over k
 STEEPEST = 1.0
 
 
@@ -18,8 +17,10 @@ class Price(nn.Module):
     buffer: weights that are put back bring their price along.
     """
 
-    def __init__(self, start: float):
+    def __init__(self, start: float, rate: float):
+        """A first price, and the change of its logarithm in a step, for each e of L0 over k."""
         super().__init__()
+        self.rate = rate
         self.register_buffer("value", torch.tensor(start))
 
     @torch.no_grad()
@@ -27,7 +28,7 @@ class Price(nn.Module):
         """The price of this step, given how many units fire in a sample; ready for the next."""
         price = float(self.value)
         excess = math.log(max(l0, 1e-3) / k)
-        self.value *= math.exp(RATE * min(max(excess, -STEEPEST), STEEPEST))
+        self.value *= math.exp(self.rate * min(max(excess, -STEEPEST), STEEPEST))
         return price
 
 

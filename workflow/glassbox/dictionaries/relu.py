@@ -21,10 +21,11 @@ class ReluDictionary(LinearlyEncoded):
     """
 
     architecture = "relu"
+    settles = 0.5  # until the price has found its place
 
     def __init__(self, dim: int, width: int, k: int, k_aux: int = 32, aux_weight: float = 1 / 32):
         super().__init__(dim, width, k, k_aux, aux_weight)
-        self.price = Price(0.2)
+        self.price = Price(start=0.2, rate=0.01)
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """(..., dim) → (..., width)."""

@@ -32,17 +32,25 @@ def dictionary_row(
     dead_fraction: float,
     scores: Scores,
     epochs: float,
+    nearest: float | None = None,
 ) -> Row:
     """The row of one seed and fold; all but dead units (training trials) is of test trials."""
+    losses = {c: mean_loss(scores, c) for c in dict.fromkeys(c for c, _, _ in scores)}
+    recovered = {
+        ablated: loss_recovered(losses["clean"], losses["spliced"], losses[ablated])
+        for ablated in ("zeroed", "averaged")
+        if ablated in losses
+    }
     return about | {
         "fold": fold,
         "fvu": test.fvu,
         "l0": test.l0,
         "dead_fraction": dead_fraction,
-        "loss_recovered": loss_recovered(
-            mean_loss(scores, "clean"), mean_loss(scores, "spliced"), mean_loss(scores, "zeroed")
-        ),
+        "loss_recovered": recovered["zeroed"],
         "epochs": epochs,
+        "loss_recovered_mean": recovered.get("averaged"),
+        "shrinkage": test.shrinkage,
+        "coherence": nearest,
     }
 
 

@@ -60,13 +60,17 @@ def insertion_scores(
     readout: Readout,
     noise_draws: int,
     generator: torch.Generator,
+    mean: torch.Tensor | None = None,
 ) -> dict[tuple[str, str, str], np.ndarray]:
     """Scores of each trial by (condition, task, metric), (trials,) f8; noise is a mean of draws.
 
-    Beside `CONDITIONS` there is `zeroed`, latents of zero: the denominator of loss recovered.
+    Beside `CONDITIONS` there are the denominators of loss recovered: `zeroed`, latents of zero,
+    and, where their `mean` over other trials is given, (latents, dim), `averaged`.
     """
     replaced = spliced(dictionary, latents)
     versions = [("clean", latents), ("spliced", replaced), ("zeroed", torch.zeros_like(latents))]
+    if mean is not None:
+        versions.append(("averaged", mean.expand_as(latents)))
     for _ in range(noise_draws):
         versions.append(("noise", equal_norm_noise(latents, replaced, generator)))
     scores: dict[tuple[str, str, str], np.ndarray] = {}

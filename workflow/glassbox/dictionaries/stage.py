@@ -21,6 +21,7 @@ from glassbox.dictionaries.activations import (
     open_sessions,
     training_cache,
 )
+from glassbox.dictionaries.agreement import coherence
 from glassbox.dictionaries.dictionary import FIRED, Dictionary
 from glassbox.dictionaries.metrics import reconstruct
 from glassbox.dictionaries.options import DictionaryOptions
@@ -47,12 +48,15 @@ class UnitActivity:
     Attributes:
         mean: activation averaged over latents, (trials, width) f4.
         density: share of training latents in which a unit fired, (width,) f8.
+        session_density: share of a session's training latents in which a unit fired, (sessions,
+            width) f4; NaN for a session held out.
         energy: mean squared activation on selection trials × squared decoder norm, (width,) f8.
     """
 
     mean: np.ndarray
     density: np.ndarray
     energy: np.ndarray
+    session_density: np.ndarray
 
 
 def train_dictionaries(
@@ -86,7 +90,13 @@ def train_dictionaries(
         noise = torch_generator("noise", options.seed, seed, fold)
         readout = partial(decoder.readout, sessions=test.session)
         scores = insertion_scores(
-            dictionary, test.latents, test.labels, readout, options.noise_draws, noise
+            dictionary,
+            test.latents,
+            test.labels,
+            readout,
+            options.noise_draws,
+            noise,
+            trials.in_part(TRAIN).latents.mean(0),
         )
         body_test = trials.in_part(TEST).latents.flatten(0, 1)
         table.append(
@@ -97,6 +107,7 @@ def train_dictionaries(
                 float((activity.density == 0).mean()),
                 scores,
                 trained.epochs,
+                coherence(dictionary.W_dec)[0],
             )
         )
         scores_of_seed.setdefault(seed, []).append((scores, test.session_index))
@@ -118,9 +129,11 @@ def runs_of(decoder_folder: str | Path) -> tuple[tuple[int, int], ...]:
 @torch.no_grad()
 def activity_of(dictionary: Dictionary, trials: HookTrials, block: int = 512) -> UnitActivity:
     """Encode all trials once; density and energy are of the body's sessions."""
-    mean, fired, squared = [], torch.zeros(dictionary.width), torch.zeros(dictionary.width)
-    fired, squared = fired.double(), squared.double()
-    n = {TRAIN: 0, SELECTION: 0}
+    mean, squared = [], torch.zeros(dictionary.width).double()
+    n_sessions = int(trials.session_index.max(initial=0)) + 1
+    fired = torch.zeros(n_sessions, dictionary.width).double()
+    shown = torch.zeros(n_sessions, 1).double()
+    n_selection = 0
     for first in range(0, len(trials), block):
         places = slice(first, first + block)
         z = dictionary.encode(trials.latents[places])
@@ -128,15 +141,17 @@ def activity_of(dictionary: Dictionary, trials: HookTrials, block: int = 512) ->
         body = ~trials.held_out[places]
         of_train = torch.from_numpy((trials.part[places] == TRAIN) & body)
         of_selection = torch.from_numpy((trials.part[places] == SELECTION) & body)
-        fired += (z[of_train] > FIRED).sum((0, 1))
+        session = torch.from_numpy(trials.session_index[places]).long()[of_train]
+        fired.index_add_(0, session, (z[of_train] > FIRED).double().sum(1))
+        shown.index_add_(0, session, torch.full((len(session), 1), z.shape[1]).double())
         squared += z[of_selection].double().square().sum((0, 1))
-        n[TRAIN] += int(of_train.sum()) * z.shape[1]
-        n[SELECTION] += int(of_selection.sum()) * z.shape[1]
+        n_selection += int(of_selection.sum()) * z.shape[1]
     norm = dictionary.W_dec.double().square().sum(1)
     return UnitActivity(
         mean=np.concatenate(mean),
-        density=(fired / max(n[TRAIN], 1)).numpy(),
-        energy=(squared / max(n[SELECTION], 1) * norm).numpy(),
+        density=(fired.sum(0) / shown.sum().clamp_min(1)).numpy(),
+        energy=(squared / max(n_selection, 1) * norm).numpy(),
+        session_density=(fired / shown).float().numpy(),
     )
 
 
@@ -202,6 +217,7 @@ def _write_run(
             trial_index=trials.trial_index,
             block=trials.block,
             density=activity.density.astype(np.float32),
+            session_density=activity.session_density,
             energy=activity.energy.astype(np.float32),
             latent_mean=trials.latents.mean(1).numpy(),
             **{f"label_{task}": label for task, label in trials.labels.items()},

@@ -104,6 +104,7 @@ def train_dictionary(
         if (step + 1) % look_every == 0 or step + 1 == steps:
             seen = reconstruct(dictionary, selection)
             explained, sparse = seen.explained_variance, seen.l0 <= MOST_L0 * options.k
+            sparse &= step + 1 >= dictionary.settles * steps
             curve.append(((step + 1) * batch / n, explained))
             if sparse:
                 looks_without_gain += 1
