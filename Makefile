@@ -1,5 +1,6 @@
 # make demo        the whole path on a simulated cohort (config/config.yaml)
 # make test        form, library, scripts, workflow; make test-all adds what takes minutes
+# make env-slurm   SLURM for its tests, from Debian's packages (as root); skipped where it is absent
 # make env         the environment of both, in .venv
 # make clean       delete environments and caches, never results
 
@@ -10,15 +11,15 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all lint format env env-allensdk schema rulegraph clean
+.PHONY: demo test test-all lint format env env-allensdk env-conda env-slurm schema rulegraph clean
 
 demo: $(VENV)/.ready
 	snakemake --cores $(CORES)
 
-test: lint env-allensdk
-	pytest -n $(CORES) --dist loadgroup -m "not slow and not conda and not slurm"
+test: lint env-allensdk env-conda
+	pytest -n $(CORES) --dist loadgroup -m "not slow"
 
-test-all: lint env-allensdk
+test-all: lint env-allensdk env-conda
 	pytest -n $(CORES) --dist loadgroup
 
 lint: $(VENV)/.ready
@@ -46,12 +47,20 @@ env: $(VENV)/.ready
 env-allensdk: $(VENV)/.ready
 	sh tests/peers/make_env.sh allensdk
 
+# A stand-in for conda, where there is none.
+env-conda: $(VENV)/.ready
+	sh tests/conda/make_stand_in.sh
+
+# The system's own packages: installed only where this is asked for.
+env-slurm:
+	sh tests/slurm/install.sh
+
 # torch stands first and alone: where only PyPI is at hand it comes from there, and a pip that is
 # configured for a mirror or a CPU index takes it from that.
-$(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt envs/constraints.txt
+$(VENV)/.ready: envs/requirements.txt envs/requirements-dev.txt envs/requirements-slurm.txt envs/constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet "$$(grep '^torch==' envs/requirements.txt)"
-	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c envs/constraints.txt -r envs/requirements.txt -r envs/requirements-dev.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c envs/constraints.txt -r envs/requirements.txt -r envs/requirements-dev.txt -r envs/requirements-slurm.txt
 	mkdir -p $(VENV)/lint
 	touch $@
 

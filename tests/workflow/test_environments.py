@@ -45,7 +45,9 @@ def test_the_pins_of_an_environment_are_those_of_the_requirements(env):
     assert all(re.fullmatch(r"(python|pip)=[0-9.]+", pin) for pin in plain)
 
 
-@pytest.mark.parametrize("name", ["requirements-dev.txt", "requirements-allensdk.txt"])
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in (ROOT / "envs").glob("requirements-*.txt"))
+)
 def test_every_other_requirement_is_pinned(name):
     assert pins((ROOT / "envs" / name).read_text().splitlines())
 
