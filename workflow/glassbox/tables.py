@@ -32,6 +32,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "cohort level seed fold hook dictionary width k fvu l0 dead_fraction loss_recovered "
         "epochs loss_recovered_mean shrinkage coherence".split()
     ),
+    "comparison": tuple(
+        "cohort level seed fold hook dictionary width k dictionary_seed part explained_variance l0 "
+        "dead_fraction loss_recovered loss_recovered_mean shrinkage coherence agreement "
+        "agreement_chance chosen".split()
+    ),
     "units": tuple(
         "cohort level seed fold hook dictionary unit variable score preferred effect_size p q "
         "selective density osi dsi".split()

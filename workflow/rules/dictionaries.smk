@@ -1,6 +1,7 @@
 # 4 · dictionaries
 # needs   results/decoders/{cohort}/ and the tensors it was trained on
 # makes   results/dictionaries/{cohort}/{hook}/   weights, unit activations, cost of the insertion
+#         results/dictionaries/{cohort}/{hook}/comparison/   of architectures and baselines, on demand
 
 
 rule train_dictionary:
@@ -33,12 +34,53 @@ rule train_dictionary:
         gpu=decoder_device(),
     params:
         code=code_of("train_dictionary"),
-        options=as_json(config["dictionaries"]),
+        options=as_json(
+            {key: value for key, value in config["dictionaries"].items() if key != "compare"}
+        ),
         threads=config["threads"]["dictionaries"],
     shell:
         'python "$SCRIPTS/train_dictionary.py" --decoder results/decoders/{wildcards.cohort:q}'
         " --tensors {input.tensors:q} --out results/dictionaries/{wildcards.cohort:q}/{wildcards.hook}"
         " --hook {wildcards.hook} --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
+
+
+# Not made by default: snakemake comparisons.
+rule compare_dictionaries:
+    input:
+        decoder=rules.train_decoder.output,
+        tensors=cohort_tensors,
+        manifests=cohort_manifests,
+    output:
+        comparison="results/dictionaries/{cohort}/{hook}/comparison/comparison.csv",
+        point="results/dictionaries/{cohort}/{hook}/comparison/operating_point.json",
+    log:
+        "results/logs/compare_dictionaries/{cohort}-{hook}.log",
+    benchmark:
+        "results/benchmarks/compare_dictionaries/{cohort}-{hook}.tsv"
+    conda:
+        "../../envs/dictionaries.yaml"
+    threads: config["threads"]["dictionaries"]
+    resources:
+        mem_mb=cohort_memory,
+        runtime=cohort_minutes,
+    params:
+        code=code_of("compare_dictionaries"),
+        options=as_json(config["dictionaries"]),
+        threads=config["threads"]["dictionaries"],
+    shell:
+        'python "$SCRIPTS/compare_dictionaries.py" --decoder results/decoders/{wildcards.cohort:q}'
+        " --tensors {input.tensors:q}"
+        " --out results/dictionaries/{wildcards.cohort:q}/{wildcards.hook}/comparison"
+        " --hook {wildcards.hook} --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
+
+
+rule comparisons:
+    input:
+        expand(
+            "results/dictionaries/{cohort}/{hook}/comparison/comparison.csv",
+            cohort=ABLATED,
+            hook=HOOK,
+        ),
 
 
 rule dictionaries:

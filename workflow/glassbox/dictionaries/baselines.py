@@ -163,7 +163,7 @@ def nmf(x: torch.Tensor, k: int, width: int, seed: int) -> NonNegative:
     from sklearn.decomposition import NMF
 
     centre = x.mean(0)
-    model = NMF(width, init="nndsvda", random_state=seed % 2**32, max_iter=STEPS)
+    model = NMF(width, random_state=seed % 2**32, max_iter=STEPS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(both_sides(x - centre).double().numpy())

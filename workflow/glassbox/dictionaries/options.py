@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
+from glassbox.dictionaries.comparison_options import Architecture, ComparisonOptions
 from glassbox.errors import UserError
 
 HOOKS = ("latents",)
-Architecture = Literal["topk", "relu", "batch_topk", "jumprelu", "matryoshka", "matching_pursuit"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class DictionaryOptions:
     patience: int = 6  # looks without a gain before training stops
     noise_draws: int = 4  # draws of the equal-norm noise control
     resamples: int = 1000  # bootstrap resamples of an interval
+    compare: ComparisonOptions = field(default_factory=ComparisonOptions)  # of another rule
 
     def check(self, section: str) -> None:
         """Raise a `UserError` that names the option that cannot be."""

@@ -231,12 +231,14 @@ def _write_facts(
     runs: Sequence[tuple[int, int]],
     options: DictionaryOptions,
 ) -> None:
+    about = json.loads(to_json(options))
+    del about["compare"]  # of another rule
     facts = {
         "cohort": decoder.cohort,
         "level": decoder.level,
         "hook": options.hook,
         "dictionary": options.architecture,
-        "options": json.loads(to_json(options)),
+        "options": about,
         "runs": [{"seed": seed, "fold": fold} for seed, fold in runs],
         "classes": {task: [float(v) for v in values] for task, values in decoder.tasks.items()},
         "sessions": [
