@@ -284,6 +284,14 @@ def test_sessions_of_one_mouse_are_not_taken_for_mice():
     assert wide > 1.8 * narrow
 
 
+def test_trials_are_drawn_inside_the_drawn_sessions():
+    """Sessions that differ by the noise of their trials alone are no surer than that noise."""
+    drawn = np.random.default_rng(3).normal(size=(8, 2000))
+    mice = [str(i) for i in range(8)]
+    low, high = interval(over_cohort(np.where(np.arange(2000) == 0, 0, drawn), mice, 0))
+    assert (high - low) / (2 * 1.96) == pytest.approx(1 / np.sqrt(8), rel=0.1)
+
+
 def test_with_fewer_than_three_sessions_trials_alone_are_drawn():
     drawn = np.stack([np.zeros(1000), np.ones(1000)])
     assert interval(over_cohort(drawn, ["a", "b"], 0)) == (0.5, 0.5)

@@ -47,7 +47,7 @@ def cohort(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def one_mouse(tmp_path_factory):
-    run = Run(mice=1, units=24, genotype=False)
+    run = Run(mice=1, units=24, seeds=(0, 1), genotype=False)
     return run.write(tmp_path_factory.mktemp("one"))
 
 

@@ -50,7 +50,7 @@ def places_of(present: set[Place]) -> dict[Place, str]:
     every = {(model, "mouse"): name for model, name in BASELINES.items()}
     every |= {(DECODER, level): f"decoder, {name}" for level, name in LEVELS.items()}
     widest = [level for level in LEVELS if (ENSEMBLE, level) in present][-1:]
-    every |= {(ENSEMBLE, level): f"its seeds together, {LEVELS[level]}" for level in widest}
+    every |= {(ENSEMBLE, level): f"ensemble, {LEVELS[level]}" for level in widest}
     return {place: name for place, name in every.items() if place in present}
 
 
@@ -165,4 +165,6 @@ def _note(scores: pd.DataFrame, folds: int) -> str:
         "decoder − each session's chosen baseline, the best on selection trials (5×: chosen in 5 "
         "sessions)."
     )
+    if (scores.drawn == ENSEMBLE).any():
+        text += " Ensemble: the mean of the seeds' answers."
     return text + (" p: exact two-sided sign-flip test over mice." if mice >= FEW else "")
