@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import pytest
 from workflow_files import Checkout, bytes_of, environment
 
 CONFIG = ("--configfile", "tiny.yaml")
-KILLS_AT_ONCE = 3  # jobs whose results a run that is killed has to make again
+LOST = 2  # jobs whose results a run that is killed has to make again
 NEVER_THE_SAME = ("logs/", "benchmarks/")  # times and dates; the rest has none
 LONGEST_S = 1200
 TRIES = 4  # a run may be over before the moment at which it was to be killed
@@ -80,31 +81,44 @@ def recovered(checkout: Checkout, *targets: str) -> None:
     checkout.made(*targets, *CONFIG)
 
 
-def killed_while_making(checkout: Checkout, targets: list[str], rng: random.Random) -> bool:
+@pytest.fixture(scope="module")
+def jobs(tiny_run) -> list[list[str]]:
+    return outputs_by_job(tiny_run.checkout)
+
+
+@pytest.fixture(scope="module")
+def startup_s(tiny_run) -> float:
+    """Seconds until Snakemake has planned; the jobs that were lost take about twice as long."""
+    started = time.monotonic()
+    assert not tiny_run.checkout.jobs(*CONFIG)
+    return time.monotonic() - started
+
+
+def killed_while_making(
+    checkout: Checkout, targets: list[str], rng: random.Random, startup_s: float
+) -> bool:
     """Make results again and kill the run at a random moment; whether it was still running."""
     for name in targets:
         path = checkout.root / name
-        path.unlink() if path.is_file() else subprocess.run(["rm", "-r", path], check=True)
-    started = time.monotonic()
-    checkout.jobs(*targets, *CONFIG)
-    startup = time.monotonic() - started  # the rest of a run takes about as long as that twice
+        path.unlink() if path.is_file() else shutil.rmtree(path)
     run = Killed(checkout, *targets)
-    time.sleep(startup * rng.uniform(0.5, 2.5))
+    time.sleep(startup_s * rng.uniform(0.5, 2.5))
     return run.kill(whole_group=rng.random() < 0.5)
 
 
 @pytest.mark.parametrize(
     "seed", [*range(2), *(pytest.param(s, marks=pytest.mark.slow) for s in range(2, 50))]
 )
-def test_results_killed_while_they_are_made_again_come_out_the_same(tiny_copy, tiny_run, seed):
+def test_results_killed_while_they_are_made_again_come_out_the_same(
+    tiny_copy, tiny_run, jobs, startup_s, seed
+):
     """The results of random jobs of the whole path are lost; their making is killed."""
     rng = random.Random(seed)
     before = results_of(tiny_run.checkout)
-    jobs = outputs_by_job(tiny_copy)
     for _ in range(TRIES):
-        lost = rng.sample(jobs, KILLS_AT_ONCE)
+        lost = rng.sample(jobs, LOST)
         targets = [name for outputs in lost for name in outputs]
-        alive = killed_while_making(tiny_copy, targets, rng)
+        alive = killed_while_making(tiny_copy, targets, rng, startup_s)
         recovered(tiny_copy, *targets)
         assert results_of(tiny_copy) == before
         if alive:

@@ -95,14 +95,14 @@ def test_a_job_over_its_time_is_tried_again_with_more(slurm_cluster, checkout, t
 
 HUNGRY = """
 if any(a.endswith("convert_session.py") for a in sys.orig_argv):
-    filled = bytearray(b"x" * 1_500_000_000)
+    filled = bytearray(b"x" * 1_200_000_000)
     time.sleep(5)  # the cluster looks at the memory of its jobs once a second
 """
 
 
 @pytest.mark.slow
 def test_a_job_over_its_memory_is_tried_again_with_more(slurm_cluster, checkout, tiny_run):
-    """1.5 GB each time: the first attempt may use 1 GB, the second 2 GB."""
+    """1.2 GB each time: the first attempt may use 1 GB, the second 2 GB."""
     planted = plant(checkout, "no script", HUNGRY)
     run = submitted(checkout, MANIFEST)
     said = run.ends_well()
