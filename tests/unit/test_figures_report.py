@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import docutils.core
 import jinja2
 import pytest
+from glassbox.figures.columns import FIGURE_COLUMNS
 
 REPORT = Path(__file__).parents[2] / "report"
 CONFIGS = (
@@ -36,4 +37,4 @@ def test_a_caption_is_valid_text_under_any_configuration(path, config):
 
 def test_every_figure_has_a_caption():
     names = {path.stem for path in REPORT.glob("*.rst")}
-    assert names == {"workflow", "decoding", "insertion", "units", "ablation"}
+    assert names == {"workflow", *FIGURE_COLUMNS}
