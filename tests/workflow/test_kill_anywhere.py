@@ -112,7 +112,11 @@ def killed_while_making(
 def test_results_killed_while_they_are_made_again_come_out_the_same(
     tiny_copy, tiny_run, jobs, startup_s, seed
 ):
-    """The results of random jobs of the whole path are lost; their making is killed."""
+    """The results of random jobs of the whole path are lost; their making is killed.
+
+    What lay between them, was begun again and killed too, stays away where nothing needs it any
+    more: Snakemake compares what it would be made of by content.
+    """
     rng = random.Random(seed)
     before = results_of(tiny_run.checkout)
     for _ in range(TRIES):
@@ -120,7 +124,9 @@ def test_results_killed_while_they_are_made_again_come_out_the_same(
         targets = [name for outputs in lost for name in outputs]
         alive = killed_while_making(tiny_copy, targets, rng, startup_s)
         recovered(tiny_copy, *targets)
-        assert results_of(tiny_copy) == before
+        assert all((tiny_copy.root / name).exists() for name in targets)
+        unlike_before = results_of(tiny_copy).items() - before.items()
+        assert not unlike_before, {name for name, _ in unlike_before}
         if alive:
             return
     pytest.fail(f"{TRIES} runs were over before they were to be killed")

@@ -95,7 +95,7 @@ def test_a_job_over_its_time_is_tried_again_with_more(slurm_cluster, checkout, t
 
 HUNGRY = """
 if any(a.endswith("convert_session.py") for a in sys.orig_argv):
-    filled = bytearray(b"x" * 1_200_000_000)
+    filled = b"x" * 1_200_000_000
     time.sleep(5)  # the cluster looks at the memory of its jobs once a second
 """
 
