@@ -17,7 +17,7 @@ from torch.nn import functional
 from glassbox.dictionaries.dictionary import Dictionary, random_rows
 from glassbox.dictionaries.matching_pursuit import MatchingPursuitDictionary
 
-STEPS = 200  # of a factorisation, and of finding a code under one
+STEPS = 100  # of a factorisation, and of finding a code under one
 
 
 class Basis(Dictionary):

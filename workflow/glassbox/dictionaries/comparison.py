@@ -123,16 +123,17 @@ def of_baselines(
     wanted: ComparisonOptions,
 ) -> Iterator[Dictionary]:
     """The baselines; those without randomness once, for the first seed."""
+    factors = min(width, 2 * cache.shape[1])  # their codes are found by iteration: more cost much
     some = torch_generator("baselines", seed)
     few = cache[torch.randperm(len(cache), generator=some)[: wanted.baseline_samples]]
     yield baselines.ica(few, k, seed)
-    yield baselines.semi_nmf(few, k, width, seed)
+    yield baselines.semi_nmf(few, k, factors, seed)
     yield baselines.random_dictionary(cache, k, width, seed)
     if seed == wanted.seeds[0]:
         yield baselines.leading_pca(cache, k)
         yield baselines.pca(cache, k)
         yield baselines.raw(cache, k)
-        yield baselines.nmf(few, k, width, seed)
+        yield baselines.nmf(few, k, factors, seed)
         if k == wanted.ks[0]:  # as many directions as classes, whatever k is
             train = trials.in_part(TRAIN)
             latents = train.latents.shape[1]
