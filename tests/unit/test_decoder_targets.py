@@ -220,5 +220,5 @@ def test_filters_begin_with_the_response_minus_what_was_before():
     for wrong in ((0.7, 0.8), (0.2,), (0.5, 0.2)):
         with pytest.raises(UserError, match="response_s: expected the first and the last time"):
             replace(front, response_s=wrong).refuse_parts_of_patches(10.0, "windows.x")
-    with pytest.raises(UserError, match="found .* and 4 patches"):
+    with pytest.raises(UserError, match=r"found .* and 4 patches"):
         replace(front, patch_s=0.2).refuse_parts_of_patches(10.0, "windows.x")
