@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from glassbox.dictionaries.topk import TopKDictionary
+from glassbox.dictionaries.dictionary import Dictionary
 from glassbox.interventions.suffixes import AnySuffix
 
 INTERVENTIONS = ("spliced", "error_preserving")
@@ -30,7 +30,7 @@ class CleanPass:
 
     Attributes:
         latents: (trials, latents, dim).
-        values, units: the sparse code, (trials, latents, k).
+        values, units: the sparse code, (trials, latents, k), padded with zeros.
         dictionary: of these latents.
         mean: mean activation of each unit in each latent on selection trials, (latents, width).
         sessions: of each trial, (trials,) of texts; None where the decoder needs none.
@@ -39,7 +39,7 @@ class CleanPass:
     latents: torch.Tensor
     values: torch.Tensor
     units: torch.Tensor
-    dictionary: TopKDictionary
+    dictionary: Dictionary
     mean: torch.Tensor
     sessions: np.ndarray | None = None
 
@@ -47,14 +47,14 @@ class CleanPass:
     @torch.no_grad()
     def of(
         cls,
-        dictionary: TopKDictionary,
+        dictionary: Dictionary,
         latents: torch.Tensor,
         mean: torch.Tensor,
         sessions: np.ndarray | None = None,
     ) -> CleanPass:
         """Encode the latents, (trials, latents, dim)."""
         code = dictionary.code(latents.reshape(-1, dictionary.dim))
-        shape = (*latents.shape[:2], dictionary.k)
+        shape = (*latents.shape[:2], code.units.shape[-1])
         values, units = code.values.view(shape), code.units.view(shape)
         return cls(latents, values, units, dictionary, mean, sessions)
 

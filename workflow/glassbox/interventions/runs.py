@@ -13,7 +13,8 @@ import torch
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.randomness import numpy_generator
 from glassbox.dictionaries.activations import DecodedSession, HookTrials, hook_trials
-from glassbox.dictionaries.topk import TopKDictionary
+from glassbox.dictionaries.architectures import load_dictionary
+from glassbox.dictionaries.dictionary import Dictionary
 from glassbox.errors import UserError
 from glassbox.interventions.ablation import CleanPass
 from glassbox.interventions.suffixes import AnySuffix, suffix_of
@@ -59,7 +60,7 @@ class Run:
     seed: int
     fold: int
     trials: HookTrials
-    dictionary: TopKDictionary
+    dictionary: Dictionary
     suffix: AnySuffix
     energy: np.ndarray
     density: np.ndarray
@@ -90,12 +91,13 @@ def open_run(
     """Load a decoder and its dictionary and run all trials up to the hook."""
     folder = Path(dictionary_folder)
     decoder = FittedDecoder.load(decoder_folder, seed, fold)
-    weights = folder / f"topk-seed{seed}-fold{fold}.safetensors"
+    architecture = DictionaryFacts.read(folder).dictionary
+    weights = folder / f"{architecture}-seed{seed}-fold{fold}.safetensors"
     stored = folder / f"activations-seed{seed}-fold{fold}.npz"
     for path in (weights, stored):
         if not path.exists():
             raise UserError(f"{path}: no such file; run the rule train_dictionary again.")
-    dictionary = TopKDictionary.load(weights)
+    dictionary = load_dictionary(weights)
     with np.load(stored) as arrays:
         energy, density = arrays["energy"].astype(float), arrays["density"].astype(float)
         unit_activation = arrays["unit_activation"]

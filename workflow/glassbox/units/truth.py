@@ -32,7 +32,7 @@ from glassbox.units.variance import explained_variance
 if TYPE_CHECKING:
     from glassbox.decoders.data import TrialSet
     from glassbox.decoders.fitted import FittedDecoder
-    from glassbox.dictionaries.topk import TopKDictionary
+    from glassbox.dictionaries.dictionary import Dictionary
     from glassbox.sessions.options import SimulateOptions
 
 GUARD = 3  # trials left out at a border between parts of a fresh mouse's session
@@ -53,7 +53,7 @@ class FrozenRun:
     fold: int
     sessions: tuple[str, ...]
     decoder: FittedDecoder
-    dictionary: TopKDictionary
+    dictionary: Dictionary
     activation: list[np.ndarray] = field(default_factory=list)
     session: list[np.ndarray] = field(default_factory=list)
     label: dict[str, list[np.ndarray]] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class FrozenRun:
 def frozen_runs(dictionary_folder: str | Path, decoder_folder: str | Path) -> list[FrozenRun]:
     """The decoders and dictionaries of a cohort, one for each seed and fold."""
     from glassbox.decoders.fitted import FittedDecoder
-    from glassbox.dictionaries.topk import TopKDictionary
+    from glassbox.dictionaries.architectures import load_dictionary
 
     folder = DictionaryFolder.open(dictionary_folder)
     runs = []
@@ -80,7 +80,7 @@ def frozen_runs(dictionary_folder: str | Path, decoder_folder: str | Path) -> li
         decoder = FittedDecoder.load(decoder_folder, seed, fold)
         weights = folder.path / f"{folder.dictionary}-seed{seed}-fold{fold}.safetensors"
         sessions = tuple(s.session for s in folder.sessions if not s.held_out)
-        dictionary = TopKDictionary.load(weights)
+        dictionary = load_dictionary(weights)
         runs.append(FrozenRun(decoder.cohort, seed, fold, sessions, decoder, dictionary))
     return runs
 
@@ -198,7 +198,7 @@ def session_of(recording: Recording, decoder: FittedDecoder) -> TrialSet:
 
 
 def activation_of(
-    decoder: FittedDecoder, dictionary: TopKDictionary, data: TrialSet, block: int = 256
+    decoder: FittedDecoder, dictionary: Dictionary, data: TrialSet, block: int = 256
 ) -> np.ndarray:
     """Mean activation of each unit over the latents, (trials, width) f4."""
     return np.concatenate(
