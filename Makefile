@@ -1,6 +1,7 @@
 # make demo        the whole path on a simulated cohort (config/config.yaml)
 # make test        form, library, scripts, workflow; make test-all adds what takes minutes
 # make env-slurm   SLURM for its tests, from Debian's packages (as root); skipped where it is absent
+# make bench       speed and memory beside peers, into results/tables/benchmarks.csv; BENCH names some
 # make env         the environment of both, in .venv
 # make clean       delete environments and caches, never results
 
@@ -11,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all lint format env env-allensdk env-conda env-slurm schema rulegraph clean
+.PHONY: demo test test-all lint format bench env env-allensdk env-conda env-slurm env-torch_brain schema rulegraph clean
 
 demo: $(VENV)/.ready
 	snakemake --cores $(CORES)
@@ -19,7 +20,7 @@ demo: $(VENV)/.ready
 test: lint env-allensdk env-conda
 	pytest -n $(CORES) --dist loadgroup -m "not slow"
 
-test-all: lint env-allensdk env-conda
+test-all: lint env-allensdk env-conda env-torch_brain
 	pytest -n $(CORES) --dist loadgroup
 
 lint: $(VENV)/.ready
@@ -32,6 +33,11 @@ format: $(VENV)/.ready
 	ruff check --fix .
 	ruff format .
 	snakefmt Snakefile workflow/rules
+
+# BENCH="decoder_speed ..." runs those alone; REAL_NWB_DIR names the folder of real sessions.
+bench: env-torch_brain
+	sh tests/peers/make_env.sh saelens
+	python tests/benchmarks/run_all.py --out results/tables/benchmarks.csv $(BENCH)
 
 # Written from the options of every stage.
 schema: $(VENV)/.ready
@@ -54,6 +60,10 @@ env-conda: $(VENV)/.ready
 # The system's own packages: installed only where this is asked for.
 env-slurm:
 	sh tests/slurm/install.sh
+
+# torch_brain 0.1.2, for the tests and benchmarks that stand beside it.
+env-torch_brain: $(VENV)/.ready
+	sh tests/peers/make_env.sh torch_brain
 
 # torch stands first and alone: where only PyPI is at hand it comes from there, and a pip that is
 # configured for a mirror or a CPU index takes it from that.

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Build the environment of a peer library, once: tests/peers/make_env.sh allensdk
 # makes .venv-allensdk from envs/requirements-allensdk.txt. A later call does nothing until that
-# file changes. PYTHON names the interpreter to build with, 3.11 for both peers.
+# file changes. PYTHON names the interpreter to build with, 3.11 for all of them.
 set -eu
-peer=${1:?which peer library? There are: allensdk, torch_brain}
+peer=${1:?which peer library? There are: allensdk, saelens, torch_brain}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 wanted="$root/envs/requirements-$peer.txt"
 folder="$root/.venv-$peer"
