@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 HOUSE = Path(workflow.current_basedir).parent.resolve()
@@ -19,6 +20,7 @@ from glassbox.names import file_name
 from glassbox.sections import check_sections
 from glassbox.sessions.catalogue import described, read_catalogue
 from glassbox.sessions.cohorts import cohorts_of
+from glassbox.sessions.simulated_mice import options_of
 from glassbox.sessions.source import (
     list_sessions,
     sessions_folder,
@@ -103,6 +105,11 @@ GROUND_TRUTH = [
 
 def nwb_of_session(wildcards):
     return NWB[wildcards.session]
+
+
+def simulation_of_session(wildcards):
+    """What the file of a session depends on: not on how many mice there are beside this one."""
+    return as_json(asdict(options_of(OPTIONS["sessions"].simulate, wildcards.session)))
 
 
 def row_of_session(wildcards):

@@ -3,20 +3,11 @@
 # makes   results/sessions/catalogue.tsv, excluded.csv   by the main process, where they changed
 #         results/sessions/{session}.nwb, .truth.npz     simulated sessions and what was planted
 
-from dataclasses import asdict
-
-from glassbox.sessions.simulated_mice import options_of
-
 
 wildcard_constraints:
     session="[A-Za-z0-9_][A-Za-z0-9._-]*",
     cohort="all|all-without-[0-9]+|(mouse|genotype)-[A-Za-z0-9._-]+",
     hook="[a-z_]+",
-
-
-def simulation_of_session(wildcards):
-    """What the file of a session depends on: not on how many mice there are beside this one."""
-    return as_json(asdict(options_of(OPTIONS["sessions"].simulate, wildcards.session)))
 
 
 rule simulate_session:
