@@ -138,6 +138,11 @@ def test_white_space_in_metadata_breaks_no_row(tmp_path):
     assert read_catalogue(tmp_path / "catalogue.tsv")[0].session == "one two three"
 
 
+def test_the_name_of_a_file_keeps_its_spaces(tmp_path):
+    write_catalogue(tmp_path / "catalogue.tsv", [Row("1", "two  spaces .nwb")])
+    assert read_catalogue(tmp_path / "catalogue.tsv")[0].file == "two  spaces .nwb"
+
+
 @pytest.mark.parametrize(
     ("second", "said"),
     [

@@ -43,7 +43,7 @@ def other(checkout, tmp_path) -> Checkout:
 
 
 def test_another_workflow_makes_a_result_through_the_module(other, checkout, tiny_run):
-    text = OTHER.format(house=checkout.root, renamed="")
+    text = OTHER.format(house=checkout.root, renamed=" exclude all")
     (other.root / "Snakefile").write_text(text)
     other.made()
     assert (other.root / "mine.txt").exists()
@@ -54,7 +54,7 @@ def test_another_workflow_makes_a_result_through_the_module(other, checkout, tin
 
 
 def test_a_module_under_names_of_its_own_plans_the_same_jobs(other, checkout, tiny_run):
-    text = OTHER.format(house=checkout.root, renamed=" as house_*")
+    text = OTHER.format(house=checkout.root, renamed=" exclude all as house_*")
     (other.root / "Snakefile").write_text(text)
     run = other.made("--dry-run", "results/tables/decoding.csv", "--quiet", "reason")
     renamed = jobs_of(run.stdout + run.stderr)

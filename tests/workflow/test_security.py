@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import pytest
 import yaml
@@ -25,11 +26,11 @@ HOSTILE = {
 
 def hostile_folder(checkout: Checkout, kinds: dict[str, str]) -> None:
     """Sessions whose every text is hostile, in a file whose name is too where a name can be."""
-    folder = checkout.root / "mine's $(touch pwned); {x}"
+    folder = checkout.root / "mine's $(touch pwned); é"
     folder.mkdir()
     for kind, text in kinds.items():
         written = add_session(folder, kind, cells=5)
-        name = text.replace("/", "\u2215").replace("\n", " ")[:100]
+        name = re.sub(r"[/\n{}]", " ", text)[:100].lstrip(".")
         path = written.rename(folder / f"{name}.nwb")
         with layout_file(path) as file:
             for where in (layout.SESSION_ID, layout.SUBJECT_ID, layout.AREA):
@@ -71,12 +72,24 @@ def test_texts_of_headers_become_names_that_are_safe_in_a_path_and_a_shell(check
     manifests = list((checkout.results / "tensors").glob("*.json"))
     assert len(manifests) == len(HOSTILE)
     ids = {json.loads(path.read_text())["session"] for path in manifests}
-    assert {text for text in HOSTILE.values() if "\n" not in text and "  " not in text} <= ids
+    assert {" ".join(text.split()) for text in HOSTILE.values()} <= {
+        " ".join(text.split()) for text in ids
+    }
     jobs = checkout.jobs("--configfile", "hostile.yaml")
     for job in jobs:
         wildcards = job.partition(":")[2]
         assert all(c.isascii() and (c.isalnum() or c in "._-,") for c in wildcards), job
     assert sum(job.startswith("train_decoder:mouse-") for job in jobs) == len(HOSTILE)
+
+
+def test_a_file_whose_name_snakemake_cannot_take_is_refused_by_a_sentence(checkout):
+    add_session(checkout.root, "a").rename(checkout.root / "{a}.nwb")
+    run = checkout.snakemake(
+        "--dry-run", "tensors", "--configfile", "config/local.yaml", "--config", "nwb_dir=."
+    )
+    said = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "{a}.nwb: Snakemake takes braces" in said and "rename the file" in said
 
 
 @pytest.mark.slow

@@ -57,12 +57,24 @@ def test_rules_of_the_decoder_ask_for_a_gpu_only_where_the_configuration_does(ch
         assert asks == (uses and device == "cuda"), part
 
 
+FEWER_JOBS = [f"{rule}=cohort" for rule in ("train_dictionary", "measure_units", "ablate_units")]
+
+
 @pytest.mark.slurm
-def test_a_run_through_sbatch_makes_the_bytes_of_a_local_run(slurm_cluster, checkout, tiny_run):
-    """Groups, an array and single jobs; every table, weight and activation is compared."""
-    run = submitted(checkout)
-    said = run.ends_well()
-    assert said.count("Submitted array job") + said.count("has been submitted with SLURM") > 20
+@pytest.mark.parametrize(
+    "groups",
+    [
+        pytest.param([*PROFILE["groups"], *FEWER_JOBS], id="in fewer jobs"),
+        pytest.param(None, id="as the profile has it", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_through_sbatch_makes_the_bytes_of_a_local_run(
+    slurm_cluster, checkout, tiny_run, groups
+):
+    """Every table, weight and activation is compared."""
+    said = submitted(checkout, *(["--groups", *groups] if groups else [])).ends_well()
+    assert said.count("has been submitted with SLURM jobid") > 20
+    assert groups or "Submitted array job" in said
     for folder in COMPUTED:
         here = bytes_of(tiny_run.checkout.results / folder)
         there = bytes_of(checkout.results / folder)

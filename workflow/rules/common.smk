@@ -104,7 +104,13 @@ GROUND_TRUTH = [
 
 
 def nwb_of_session(wildcards):
-    return NWB[wildcards.session]
+    path = NWB[wildcards.session]
+    if "{" in path or "}" in path:
+        raise WorkflowError(
+            f"{path}: Snakemake takes braces in the name of a file for wildcards; rename the file or "
+            "its folder."
+        )
+    return path
 
 
 def simulation_of_session(wildcards):

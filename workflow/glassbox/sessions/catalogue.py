@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from glassbox.files import replacing_file
 from glassbox.names import cre_line_of, file_name
 
 NWB_SUFFIX = ".nwb"
+_BREAKS = re.compile("[\t\n\r\v\f\x1c-\x1f\x85\u2028\u2029]+")
 
 
 @dataclass(frozen=True)
@@ -343,4 +345,5 @@ def _as_text(value: object) -> str:
         return ";".join(value)
     if isinstance(value, float):
         return f"{value:.6g}"
-    return " ".join(str(value).split())
+    # Spaces stay: two of them may stand in the name of a file. What ends a cell or a line does not.
+    return _BREAKS.sub(" ", str(value).strip("\t\n\r"))
