@@ -172,5 +172,5 @@ def cohort_memory(wildcards, attempt):
 
 
 def cohort_minutes(wildcards, attempt):
-    """Minutes: generous, about ten times what a laptop needs."""
-    return attempt * (30 + 10 * len(cohort_of(wildcards).sessions) * len(RUNS))
+    """Minutes: for each session and run about five times what one core needs (docs/scale.md)."""
+    return attempt * (30 + 2 * len(cohort_of(wildcards).sessions) * len(RUNS))
