@@ -70,7 +70,7 @@ def test_a_run_killed_midway_and_run_again_gives_the_same_bytes(tmp_path):
         ({"dimension": 64}, "decoders.dimension: no such option."),
         ({"heads": 3}, "decoders.heads: expected a divisor of decoders.dim = 64; found 3."),
         (
-            {"windows": {"drifting_gratings": {"patch_s": 0.3}}},
+            {"windows": {"drifting_gratings": {"patch_s": 0.8}}},
             "decoders.windows.drifting_gratings.patch_s: expected a whole number of patches",
         ),
         ({"folds": [5]}, "decoders.folds: the split crossfit has the folds 0 to 4; found 5."),
