@@ -12,8 +12,9 @@ disturb least: with one thread, a CPU-second is a second of a machine that does 
 `identity_keyed` and `poyo_plus` run as in the pipeline, by the defaults of DecoderOptions, the
 selection block after each epoch included; what is timed of CalciumPOYOPlus is its training step
 alone, in its own single-session configuration. A step is of 64 trials in all. Memory is the peak of
-the process, imports and data included. `decoder_time_to_accuracy` lets the peer train for
---peer-seconds and says how long ours take to be as good on selection trials.
+the process, imports and data included. `decoder_time_to_accuracy` says how long the training takes
+until an accuracy of 0.3 on selection trials, mean of direction and temporal frequency (chance is
+0.163); the peer is given up after --peer-seconds.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ PEER = ROOT / ".venv-torch_brain" / "bin" / "python"
 PEER_SCRIPT = ROOT / "tests" / "peers" / "speed_of_torch_brain.py"
 SESSION = "527745328"
 CELLS = 254  # of the simulated session, as many as the real one has
+ENOUGH = 0.3  # accuracy on selection trials, mean over tasks
 SUBJECTS = ("identity_keyed", "poyo_plus", "CalciumPOYOPlus")
 # Trials of an epoch: enough to last some seconds.
 TRIALS = {"identity_keyed": 320, "poyo_plus": 64}
@@ -212,15 +214,18 @@ def rows(threads: int, rounds: int, clock: str, peer_seconds: float) -> Iterator
                     True,
                 )
         if peer_seconds:
-            theirs = ask(peer, "reach", seconds=peer_seconds)
-            ours = ask(SUBJECTS[0], "reach", accuracy=theirs["accuracy"])
+            theirs = ask(peer, "reach", seconds=peer_seconds, accuracy=ENOUGH)
+            ours = ask(SUBJECTS[0], "reach", accuracy=ENOUGH)
+            never = (
+                f"; the peer had {theirs['best']:.3f} when it was given up, the ratio is a bound"
+            )
             yield row(
                 "decoder_time_to_accuracy",
                 SUBJECTS[0],
                 SECOND[clock],
                 ours["seconds"],
-                f"to {theirs['accuracy']:.3f} on selection trials, mean over tasks (ours had "
-                f"{ours['best']:.3f} then); {about}",
+                f"to {ENOUGH} on selection trials, mean over tasks"
+                f"{never if theirs['best'] < ENOUGH else ''}; {about}",
                 (peer, version, theirs["seconds"]),
                 True,
             )
@@ -232,7 +237,9 @@ def main(argv: list[str] | None = None) -> int:
     cli.add_argument("--threads", type=int, default=1)
     cli.add_argument("--rounds", type=int, default=2)
     cli.add_argument("--clock", choices=list(CLOCKS), default="cpu")
-    cli.add_argument("--peer-seconds", type=float, default=60, help="0: no time to accuracy")
+    cli.add_argument(
+        "--peer-seconds", type=float, default=60, help="at most; 0: no time to accuracy"
+    )
     cli.add_argument("--one", type=json.loads, help=argparse.SUPPRESS)
     args = cli.parse_args(argv)
     if args.one:

@@ -50,10 +50,42 @@ def test_the_local_configuration_reads_a_folder_in_place(checkout):
     assert sorted(path.name for path in folder.iterdir()) == ["a.nwb", "b.nwb"]
 
 
+def test_the_papers_configuration_makes_one_poyo_plus_decoder_of_all_mice(checkout):
+    jobs = checkout.jobs("--configfile", "config/paper.yaml")
+    held_out = {f"all-without-{fold}" for fold in range(3)}
+    decoders = {job.split(":")[1] for job in jobs if job.startswith("train_decoder:")}
+    assert decoders == {"all"} | held_out
+    assert {job.split(":")[0] for job in jobs} >= {
+        "train_dictionary",
+        "measure_units",
+        "ablate_units",
+        "ablate_genotype",
+        "draw_ablation",
+    }
+    assert "draw_receptive_fields" not in jobs  # what enters its latents depends on the trial
+
+
+def test_the_configuration_of_many_tasks_records_each_mouse_twice(checkout):
+    jobs = checkout.jobs("--configfile", "config/multitask.yaml")
+    assert sum(job.startswith("simulate_session:") for job in jobs) == 8
+    decoders = {job.split(":")[1] for job in jobs if job.startswith("train_decoder:")}
+    assert len(decoders) == 5 and "all" in decoders
+
+
+def test_the_configuration_of_static_gratings_takes_a_folder(checkout):
+    """Sessions of drifting gratings are no task of it: none is trained on."""
+    folder = folder_of_sessions(checkout.root / "mine", ("a",))
+    given = ("--configfile", "config/static_gratings.yaml", "--config", f"nwb_dir={folder}")
+    jobs = checkout.jobs(*given)
+    assert any(job.startswith("convert_session:") for job in jobs)
+    assert not any(job.startswith("train_decoder:") for job in jobs)
+
+
 def test_every_configuration_in_the_folder_has_a_dry_run_here(checkout):
     """A configuration that is added must be added to the tests above."""
     names = {path.name for path in (checkout.root / "config").glob("*.yaml")}
-    assert names == {"config.yaml", "local.yaml"}
+    tried = "config local paper multitask static_gratings".split()
+    assert names == {f"{name}.yaml" for name in tried}
 
 
 def test_a_relative_folder_is_meant_from_where_the_command_is_typed(checkout, tmp_path):
