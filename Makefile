@@ -17,10 +17,10 @@ export PYTHONNOUSERSITE := 1
 demo: $(VENV)/.ready
 	snakemake --cores $(CORES)
 
-test: lint env-allensdk env-conda
-	pytest -n $(CORES) --dist loadgroup -m "not slow"
+test: lint env-allensdk
+	pytest -n $(CORES) --dist loadgroup -m "not slow and not conda and not slurm"
 
-test-all: lint env-allensdk env-conda env-torch_brain
+test-all: lint env-allensdk env-conda env-slurm env-torch_brain
 	pytest -n $(CORES) --dist loadgroup
 
 lint: $(VENV)/.ready
