@@ -34,6 +34,8 @@ def test_the_local_configuration_plans_the_whole_path_for_the_session_with_grati
         f"convert_session:{WHOLE}",
         f"fit_reference:{WHOLE}",
         f"train_decoder:{COHORT}",
+        f"export_receptive_fields:{COHORT}",
+        "draw_receptive_fields",
         "compare_decoders",
         f"train_dictionary:{COHORT},latents",
         f"measure_units:{COHORT},latents",

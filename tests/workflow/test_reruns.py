@@ -15,6 +15,8 @@ TABLES_AND_FIGURES = {
     "draw_ablation",
 }
 ABLATIONS = {"ablate_units", "ablate_genotype"}
+# Scripts of targets that the main job does not make, so that the tiny run does not run them.
+ASIDE = {"compare_dictionaries", "fit_few_trials", "draw_few_trials"}
 UNITS = {"measure_units", "relabel_mice", "score_ground_truth"}
 
 
@@ -38,7 +40,7 @@ def test_no_script_loads_a_module_that_its_closure_lacks(tiny_run):
     """What each script had loaded when it ended, against what its rule is run again for."""
     house = tiny_run.checkout.root / "workflow"
     scripts = {path.stem for path in (house / "scripts").glob("*.py")}
-    assert set(tiny_run.loaded) == scripts
+    assert set(tiny_run.loaded) == scripts - ASIDE
     for script, loaded in tiny_run.loaded.items():
         assert loaded <= closure(house / "scripts" / f"{script}.py", house), script
 
