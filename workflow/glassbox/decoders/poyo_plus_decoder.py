@@ -2,8 +2,8 @@
 
 A window of dF/F, each cell z-scored on training trials, holds more than the network reads: its
 context is a part of the window, `context_s` long. A query for each task asks about the middle of
-the window, which for gratings that drift is the midpoint of the trial. In training the context
-lies anywhere in the window where it holds that time; else it lies around it.
+the window: where it begins with the trial and ends with it, the trial's midpoint. In training the
+context lies anywhere in the window where it holds that time; else it lies around it.
 """
 
 from __future__ import annotations
