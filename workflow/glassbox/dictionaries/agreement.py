@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch.nn import functional
 
 SAME = 0.9  # cosine above which a direction counts as found again
@@ -30,6 +29,8 @@ def agreement(first: torch.Tensor, second: torch.Tensor) -> Agreement:
     Source: Paulo & Belrose 2025, "Sparse autoencoders trained on the same data learn different
     features", arXiv 2501.16615, for matching by the Hungarian method.
     """
+    from scipy.optimize import linear_sum_assignment  # half a second that one seed does not need
+
     cosine = functional.normalize(first.double(), dim=1)
     cosine = cosine @ functional.normalize(second.double(), dim=1).T
     rows, columns = linear_sum_assignment(cosine.numpy(), maximize=True)

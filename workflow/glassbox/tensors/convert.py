@@ -34,7 +34,9 @@ from glassbox.tensors.options import TensorOptions
 from glassbox.tensors.spool import readable_by_frames
 from glassbox.tensors.tasks import TASKS
 
-CHUNK_FRAMES = 64  # a trial window of 2 s at 30 Hz touches two chunks
+# Measured on 47 and 235 cells: a window of 2 s reads as fast as from 64 frames, a whole session
+# four times faster, and in 15 to 40 % less space. From 1,024 frames windows read slower again.
+CHUNK_FRAMES = 256
 SHARD_BYTES = 4 << 20  # one file holds at most this much dF/F, and memory holds a few of them
 # One thread, one chunk at a time: the bytes and the memory do not depend on the machine.
 ZARR_IN_ORDER = {"async.concurrency": 1, "threading.max_workers": 1}
