@@ -1,4 +1,7 @@
 # What every stage shares: where the library lies, what a rule's code is, the checked configuration.
+#
+# Priorities of rules follow the longest chain (sessions, decoder, dictionary, units, truth), so that
+# no long job is left to run alone at the end; jobs that nothing long waits for fill the gaps.
 
 import json
 import shlex

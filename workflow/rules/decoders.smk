@@ -21,6 +21,7 @@ rule train_decoder:
         "results/logs/train_decoder/{cohort}.log",
     benchmark:
         "results/benchmarks/train_decoder/{cohort}.tsv"
+    priority: 4
     conda:
         "../../envs/decoders.yaml"
     threads: config["threads"]["decoders"]

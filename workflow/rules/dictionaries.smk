@@ -25,6 +25,7 @@ rule train_dictionary:
         "results/logs/train_dictionary/{cohort}-{hook}.log",
     benchmark:
         "results/benchmarks/train_dictionary/{cohort}-{hook}.tsv"
+    priority: 5
     conda:
         "../../envs/dictionaries.yaml"
     threads: config["threads"]["dictionaries"]

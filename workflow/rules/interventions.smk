@@ -53,6 +53,7 @@ rule ablate_genotype:
         "results/logs/ablate_genotype-{hook}.log",
     benchmark:
         "results/benchmarks/ablate_genotype-{hook}.tsv"
+    priority: 7
     conda:
         "../../envs/interventions.yaml"
     threads: config["threads"]["interventions"]

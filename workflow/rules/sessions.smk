@@ -18,6 +18,7 @@ rule simulate_session:
         "results/logs/simulate_session/{session}.log",
     benchmark:
         "results/benchmarks/simulate_session/{session}.tsv"
+    priority: 8
     conda:
         "../../envs/sessions.yaml"
     threads: 1

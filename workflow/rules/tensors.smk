@@ -15,6 +15,7 @@ rule convert_session:
         "results/logs/convert_session/{session}.log",
     benchmark:
         "results/benchmarks/convert_session/{session}.tsv"
+    priority: 8
     conda:
         "../../envs/tensors.yaml"
     threads: 1

@@ -16,6 +16,7 @@ rule measure_units:
         "results/logs/measure_units/{cohort}-{hook}.log",
     benchmark:
         "results/benchmarks/measure_units/{cohort}-{hook}.tsv"
+    priority: 6
     conda:
         "../../envs/units.yaml"
     threads: 1
@@ -45,6 +46,7 @@ rule score_ground_truth:
         "results/logs/score_ground_truth-{hook}.log",
     benchmark:
         "results/benchmarks/score_ground_truth-{hook}.tsv"
+    priority: 7
     conda:
         "../../envs/interventions.yaml"
     threads: config["threads"]["units"]
