@@ -38,9 +38,9 @@ def house(tmp_path):
     return tmp_path
 
 
-def hash_of(house: Path) -> str:
+def hash_of(house: Path, kept: code.Kept | None = None) -> str:
     code._read.cache_clear()
-    return code.code_of_script(house / "script.py", house)
+    return code.code_of_script(house / "script.py", house, kept)
 
 
 def test_the_closure_follows_lazy_relative_and_package_imports(house):
@@ -82,6 +82,35 @@ def test_comments_docstrings_and_blank_lines_change_nothing(house):
         "def work():\n    '''What it does.'''\n    return far.x  # here\n"
     )
     assert hash_of(house) == before
+
+
+def test_what_is_kept_from_start_to_start_gives_the_same_hash_and_parses_nothing(
+    house, monkeypatch
+):
+    file = house / "kept" / "code.json"
+    before = hash_of(house)
+    assert hash_of(house, code.Kept(file)) == before
+    kept = code.Kept(file)
+    monkeypatch.setattr(code, "_parsed", None)
+    assert hash_of(house, kept) == before
+
+
+def test_an_edit_is_seen_past_what_is_kept(house):
+    file = house / "code.json"
+    before = hash_of(house, code.Kept(file))
+    with (house / "glassbox" / "pack" / "beside.py").open("a") as beside:
+        beside.write("\nimport glassbox.apart\n")
+    after = hash_of(house, code.Kept(file))
+    assert after == hash_of(house) != before
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", "null"])
+def test_a_damaged_or_unwritable_file_of_what_is_kept_changes_nothing(house, damage):
+    file = house / "code.json"
+    file.write_text(damage)
+    before = hash_of(house)
+    assert hash_of(house, code.Kept(file)) == before
+    assert hash_of(house, code.Kept(house / "script.py" / "no folder")) == before
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

@@ -26,7 +26,9 @@ _MISSING = object()
 
 def read_schema(path: str | Path) -> dict[str, Any]:
     """A JSON schema written as YAML."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    # Ten times as fast where PyYAML was built with libyaml, as its wheels are.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=loader)
 
 
 def checked(

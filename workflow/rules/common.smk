@@ -3,6 +3,7 @@
 # Priorities of rules follow the longest chain (sessions, decoder, dictionary, units, truth), so that
 # no long job is left to run alone at the end; jobs that nothing long waits for fill the gaps.
 
+import gc
 import json
 import shlex
 import sys
@@ -14,7 +15,7 @@ sys.path.insert(0, str(HOUSE))
 
 from snakemake.exceptions import WorkflowError
 
-from glassbox.code import code_of_script
+from glassbox.code import Kept, code_of_script
 from glassbox.configuration import checked, read_schema
 from glassbox.errors import user_errors
 from glassbox.files import sha256_of_folder
@@ -32,6 +33,11 @@ from glassbox.sessions.source import (
 )
 from glassbox.tensors.tasks import stimulus_of_tasks
 
+# Thousands of jobs are planned and all live to the end: to look through them for garbage again and
+# again took a third of the planning.
+gc.freeze()
+gc.set_threshold(50_000)
+
 # Each job's shell finds the library and the scripts, whatever its working directory and its
 # environment are, and fails when any part of a pipe fails.
 _library = shlex.quote(str(HOUSE)).replace("{", "{{").replace("}", "}}")
@@ -41,9 +47,12 @@ shell.prefix(
 )
 
 
+READ_CODE = Kept(Path("results/.cache/code.json"))
+
+
 def code_of(script):
     """The hash of what a script runs: a parameter, so that an edit of meaning runs its rule again."""
-    return code_of_script(HOUSE / "scripts" / f"{script}.py", HOUSE)
+    return code_of_script(HOUSE / "scripts" / f"{script}.py", HOUSE, READ_CODE)
 
 
 def as_json(section):

@@ -42,6 +42,10 @@ rule train_decoder:
         " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 
+# What later stages open of it. Each file that a job names costs time whenever the jobs are planned.
+DECODER = [rules.train_decoder.output.decoder, *rules.train_decoder.output.weights]
+
+
 rule fit_reference:
     input:
         tensor="results/tensors/{session}.zarr",
@@ -71,7 +75,7 @@ rule fit_reference:
 
 rule export_receptive_fields:
     input:
-        decoder=rules.train_decoder.output,
+        decoder=DECODER,
     output:
         fields=directory("results/decoders/{cohort}/receptive_fields.zarr"),
         csv="results/decoders/{cohort}/receptive_fields.csv",
@@ -94,7 +98,7 @@ rule export_receptive_fields:
 
 rule fit_few_trials:
     input:
-        decoder=rules.train_decoder.output,
+        decoder=DECODER,
         tensors=held_out_tensors,
         manifests=cohort_manifests,
     output:

@@ -6,7 +6,7 @@
 
 rule train_dictionary:
     input:
-        decoder=rules.train_decoder.output,
+        decoder=DECODER,
         tensors=cohort_tensors,
         manifests=cohort_manifests,
     output:
@@ -45,10 +45,15 @@ rule train_dictionary:
         " --hook {wildcards.hook} --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 
+# What later stages open of it, with and without the dictionaries themselves.
+ACTIVATIONS = [rules.train_dictionary.output.dictionary, *rules.train_dictionary.output.activations]
+DICTIONARY = [*ACTIVATIONS, *rules.train_dictionary.output.weights]
+
+
 # Not made by default: snakemake comparisons.
 rule compare_dictionaries:
     input:
-        decoder=rules.train_decoder.output,
+        decoder=DECODER,
         tensors=cohort_tensors,
         manifests=cohort_manifests,
     output:

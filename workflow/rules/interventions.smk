@@ -6,8 +6,8 @@
 
 rule ablate_units:
     input:
-        decoder=rules.train_decoder.output,
-        dictionary=rules.train_dictionary.output,
+        decoder=DECODER,
+        dictionary=DICTIONARY,
         units="results/units/{cohort}/{hook}/units.csv",
         tensors=cohort_tensors,
         manifests=cohort_manifests,
@@ -40,8 +40,8 @@ rule ablate_units:
 
 rule ablate_genotype:
     input:
-        decoders=expand(rules.train_decoder.output, cohort=HELD_OUT),
-        dictionaries=expand(rules.train_dictionary.output, cohort=HELD_OUT, allow_missing=True),
+        decoders=expand(DECODER, cohort=HELD_OUT),
+        dictionaries=expand(DICTIONARY, cohort=HELD_OUT, allow_missing=True),
         units=expand("results/units/{cohort}/{hook}/units.csv", cohort=HELD_OUT, allow_missing=True),
         tensors=expand("results/tensors/{session}.zarr", session=DECODED),
         manifests=expand("results/tensors/{session}.json", session=DECODED),

@@ -7,7 +7,7 @@
 
 rule measure_units:
     input:
-        rules.train_dictionary.output,
+        ACTIVATIONS,
     output:
         units="results/units/{cohort}/{hook}/units.csv",
         tuning="results/units/{cohort}/{hook}/tuning.csv",
@@ -36,9 +36,9 @@ rule measure_units:
 
 rule score_ground_truth:
     input:
-        expand(rules.measure_units.output, cohort=SCORED, allow_missing=True),
-        expand(rules.train_dictionary.output, cohort=SCORED, allow_missing=True),
-        expand(rules.train_decoder.output, cohort=SCORED, allow_missing=True),
+        expand(rules.measure_units.output.units, cohort=SCORED, allow_missing=True),
+        expand(DICTIONARY, cohort=SCORED, allow_missing=True),
+        expand(DECODER, cohort=SCORED),
     output:
         scores="results/units/{hook}/ground_truth.csv",
         truth="results/units/{hook}/truth.csv",
@@ -72,7 +72,7 @@ rule score_ground_truth:
 
 rule relabel_mice:
     input:
-        expand(rules.train_dictionary.output, cohort="all", allow_missing=True),
+        expand(ACTIVATIONS, cohort="all", allow_missing=True),
     output:
         "results/units/{hook}/relabelled.csv",
     log:
