@@ -29,6 +29,8 @@ include: "workflow/rules/figures.smk"
 localrules:
     all,
     report_refused,
+    fetch_catalogue,
+    catalogue,
     sessions,
     tensors,
     decoders,

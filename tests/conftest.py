@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 WORKFLOW = Path(__file__).parent / "workflow"
+ALLENSDK = Path(__file__).parents[1] / ".venv-allensdk"
 
 # One test process already uses a core; libraries that start more threads only wait for each other.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -32,3 +33,11 @@ def real_nwb_dir() -> Path:
     if not path.is_dir():
         pytest.fail(f"REAL_NWB_DIR: {path} is no folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def allensdk() -> Path:
+    """The Python of allensdk's own environment; the test is skipped where there is none."""
+    if not (ALLENSDK / "built-from.txt").is_file():
+        pytest.skip("no allensdk here; build it once with tests/peers/make_env.sh allensdk")
+    return ALLENSDK / "bin" / "python"

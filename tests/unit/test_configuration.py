@@ -52,7 +52,7 @@ def test_a_value_in_a_list_is_named_by_its_place(tmp_path):
 
 def test_a_value_out_of_its_choices_names_them(tmp_path):
     said = refusal(tmp_path, "sessions: {source: disk}\n")
-    assert "expected one of simulated, folder, catalogue; found 'disk'" in said
+    assert "expected one of simulated, folder, catalogue, allen; found 'disk'" in said
 
 
 def test_values_that_do_not_fit_each_other_are_found_with_their_line(tmp_path):

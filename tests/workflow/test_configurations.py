@@ -82,9 +82,9 @@ def test_the_configuration_of_static_gratings_takes_a_folder(checkout):
 
 
 def test_every_configuration_in_the_folder_has_a_dry_run_here(checkout):
-    """A configuration that is added must be added to the tests above."""
+    """A configuration that is added must be added to the tests above; allen: test_allen_plan.py."""
     names = {path.name for path in (checkout.root / "config").glob("*.yaml")}
-    tried = "config local paper multitask static_gratings".split()
+    tried = "config local paper multitask static_gratings allen".split()
     assert names == {f"{name}.yaml" for name in tried}
 
 

@@ -22,8 +22,10 @@ from glassbox.files import sha256_of_folder
 from glassbox.latency import await_file
 from glassbox.names import file_name
 from glassbox.sections import check_sections
+from glassbox.sessions.allen_catalogue import read_allen_catalogue, uncatalogued
+from glassbox.sessions.allen_source import asked_of, manifest_file
 from glassbox.sessions.catalogue import described, read_catalogue
-from glassbox.sessions.cohorts import cohorts_of
+from glassbox.sessions.cohorts import UNCATALOGUED, cohorts_of
 from glassbox.sessions.simulated_mice import options_of
 from glassbox.sessions.source import (
     list_sessions,
@@ -73,27 +75,39 @@ with user_errors():
 
 CATALOGUE = "results/sessions/catalogue.tsv"
 EXCLUDED = "results/sessions/excluded.csv"
+ALLEN_CATALOGUE = "results/sessions/allen.tsv"
+FROM_ALLEN = OPTIONS["sessions"].source == "allen"
+# Until it is asked for, one session of unknown name stands for all: every target but `catalogue`
+# wants its file, and is told which command comes first.
+CATALOGUED = not FROM_ALLEN or not workflow.is_main_process or Path(ALLEN_CATALOGUE).exists()
 
 # Only the main process looks at the sessions: a file that appears midway kills no running job.
 with user_errors():
-    if workflow.is_main_process:
-        _folder = sessions_folder(OPTIONS["sessions"], config["nwb_dir"], workflow.rundir)
-        list_sessions(OPTIONS["sessions"], _folder, workflow.rundir, CATALOGUE)
-    else:  # a job on a node of a cluster may see the catalogue late
+    if not workflow.is_main_process:  # a job on a node of a cluster may see the catalogue late
         await_file(CATALOGUE, longest_s=120)
-    _rows = read_catalogue(CATALOGUE)
+    elif CATALOGUED:
+        _folder = sessions_folder(OPTIONS["sessions"], config["nwb_dir"], workflow.rundir)
+        list_sessions(OPTIONS["sessions"], _folder, workflow.rundir, CATALOGUE, ALLEN_CATALOGUE)
+    _rows = read_catalogue(CATALOGUE) if CATALOGUED else []
     _tasks = stimulus_of_tasks(OPTIONS["decoders"].tasks)
-    _found = cohorts_of(with_file_names(_rows), OPTIONS["cohorts"], _tasks)
+    _cohorts = OPTIONS["cohorts"]
+    _found = cohorts_of(with_file_names(_rows), _cohorts, _tasks) if CATALOGUED else UNCATALOGUED
+    _allen = read_allen_catalogue(ALLEN_CATALOGUE) if FROM_ALLEN and CATALOGUED else []
 
 ROWS = {file_name(row.session): described(row) for row in _rows if not row.problem}
 NWB = {file_name(row.session): row.file for row in _rows if not row.problem}
-VALUES = {file_name(row.session): row.cells * row.frames for row in _rows}
 SESSIONS = list(_found.convertible)
+# Of a session that is still to be fetched the size is not known: 400 cells, an hour at 30 Hz.
+VALUES = dict.fromkeys(SESSIONS, 43_200_000) | {
+    file_name(row.session): row.cells * row.frames for row in _rows if row.cells
+}
 SIMULATED = SESSIONS if OPTIONS["sessions"].source == "simulated" else []
+FETCHED = SESSIONS if FROM_ALLEN and not OPTIONS["sessions"].allen.manifest else []
+ALLEN = {file_name(session.session): session for session in _allen}
 COHORTS = _found.cohorts
 REFUSED = [excluded.reason for excluded in _found.excluded if excluded.fault]
 
-if workflow.is_main_process:
+if workflow.is_main_process and CATALOGUED:
     write_excluded(EXCLUDED, _found.excluded)
     for _excluded in _found.excluded:
         print(f"excluded: {_excluded.reason}", file=sys.stderr)
@@ -115,7 +129,15 @@ GROUND_TRUTH = [
 ]
 
 
+def ask_for_catalogue():
+    """Say which command comes first, and end, where the Allen catalogue is not here yet."""
+    if not CATALOGUED:
+        with user_errors():
+            raise uncatalogued(ALLEN_CATALOGUE)
+
+
 def nwb_of_session(wildcards):
+    ask_for_catalogue()
     path = NWB[wildcards.session]
     if "{" in path or "}" in path:
         raise WorkflowError(
@@ -128,6 +150,20 @@ def nwb_of_session(wildcards):
 def simulation_of_session(wildcards):
     """What the file of a session depends on: not on how many mice there are beside this one."""
     return as_json(asdict(options_of(OPTIONS["sessions"].simulate, wildcards.session)))
+
+
+def manifest_of_allensdk(wildcards):
+    """The manifest file that is asked instead of a server, or an empty text."""
+    with user_errors():
+        return str(manifest_file(OPTIONS["sessions"].allen, workflow.rundir) or "")
+
+
+def link_of_session(wildcards):
+    """The address of its NWB file. Another one, of a corrected file, fetches it anew."""
+    ask_for_catalogue()
+    if wildcards.session not in ALLEN:
+        raise WorkflowError(f"{wildcards.session}: no such session in {ALLEN_CATALOGUE}.")
+    return ALLEN[wildcards.session].link
 
 
 def row_of_session(wildcards):

@@ -2,6 +2,8 @@
 # needs   the configuration; NWB files of a folder or a catalogue, read in place
 # makes   results/sessions/catalogue.tsv, excluded.csv   by the main process, where they changed
 #         results/sessions/{session}.nwb, .truth.npz     simulated sessions and what was planted
+#         results/sessions/allen.tsv                     what the Allen API has, asked for once
+#         results/sessions/allen/{session}.nwb           sessions fetched from it
 
 
 wildcard_constraints:
@@ -34,6 +36,57 @@ rule simulate_session:
         " 2>&1 | tee {log:q}"
 
 
+rule fetch_catalogue:
+    output:
+        ALLEN_CATALOGUE,
+    log:
+        "results/logs/fetch_catalogue.log",
+    benchmark:
+        "results/benchmarks/fetch_catalogue.tsv"
+    conda:
+        "../../envs/allensdk.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(30),
+    params:
+        code=code_of("fetch_catalogue"),
+        asked=asked_of(OPTIONS["sessions"].allen),
+        manifest=manifest_of_allensdk,
+    shell:
+        'python "$SCRIPTS/fetch_catalogue.py" --asked={params.asked:q} --manifest={params.manifest:q}'
+        " --out {output:q} 2>&1 | tee {log:q}"
+
+
+# The bytes are the server's: no edit of the code here fetches a file again. An existing file is
+# only looked at (update), and stays where it is whole.
+rule fetch_session:
+    output:
+        update("results/sessions/allen/{session}.nwb"),
+    log:
+        "results/logs/fetch_session/{session}.log",
+    benchmark:
+        "results/benchmarks/fetch_session/{session}.tsv"
+    conda:
+        "../../envs/allensdk.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1500),
+        runtime=by_attempt(240),
+        downloads=1,
+    params:
+        link=link_of_session,
+    shell:
+        'python "$SCRIPTS/fetch_session.py" --session {wildcards.session:q} --link={params.link:q}'
+        " --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule catalogue:
+    input:
+        ALLEN_CATALOGUE if FROM_ALLEN else [],
+
+
 rule sessions:
     input:
         expand("results/sessions/{session}.nwb", session=SIMULATED),
+        expand("results/sessions/allen/{session}.nwb", session=FETCHED),

@@ -101,21 +101,39 @@ def catalogue_from_table(
             a session or a file twice.
     """
     table = Path(table)
-    lines = _read_tsv(table, required=("session", "file"), allowed=USER_COLUMNS)
+    lines = read_tsv(table, required=("session", "file"), allowed=USER_COLUMNS)
     if not lines:
         raise UserError(f"{table}: the catalogue names no session; write one in each line.")
     _refuse_twice(table, lines)
+    stated = []
+    for number, line in lines:
+        said = {key: value for key, value in line.items() if value}
+        if "genotype" in said:
+            said.setdefault("cre_line", cre_line_of(said["genotype"]))
+        if "depth_um" in said:
+            said["depth_um"] = _float(said["depth_um"], table, number, "depth_um")
+        stated.append(Row(**said))
+    rows = rows_of_files(stated, table.parent, previous, ignore_stimuli)
+    return sorted(rows, key=lambda row: row.session)
+
+
+def rows_of_files(
+    stated: Iterable[Row],
+    folder: str | Path,
+    previous: Iterable[Row] = (),
+    ignore_stimuli: Iterable[str] = (),
+) -> list[Row]:
+    """Rows completed from the headers of their files, which lie in a folder.
+
+    What a row states in the columns of `USER_COLUMNS` wins over the header.
+    """
     known = _Known(previous, ignore_stimuli)
     rows = []
-    for number, line in lines:
-        row = known.row(table.parent / line["file"], line["file"])
-        stated = {key: value for key, value in line.items() if value and key != "file"}
-        if "genotype" in stated:
-            stated.setdefault("cre_line", cre_line_of(stated["genotype"]))
-        if "depth_um" in stated:
-            stated["depth_um"] = _float(stated["depth_um"], table, number, "depth_um")
-        rows.append(dataclasses.replace(row, **stated))
-    return sorted(rows, key=lambda row: row.session)
+    for row in stated:
+        said = {name: getattr(row, name) for name in USER_COLUMNS if name != "file"}
+        said = {name: value for name, value in said.items() if value not in ("", None)}
+        rows.append(dataclasses.replace(known.row(Path(folder) / row.file, row.file), **said))
+    return rows
 
 
 def described(row: Row) -> dict[str, Any]:
@@ -162,7 +180,7 @@ def read_catalogue(path: str | Path) -> list[Row]:
         UserError: it is missing, no such table, or names a session or a file twice.
     """
     path = Path(path)
-    lines = _read_tsv(path, required=COLUMNS, allowed=COLUMNS)
+    lines = read_tsv(path, required=COLUMNS, allowed=COLUMNS)
     _refuse_twice(path, [(number, line) for number, line in lines if not line["problem"]])
     return [_row(line, path, number) for number, line in lines]
 
@@ -261,10 +279,14 @@ def _refuse_twice(path: Path, lines: Iterable[tuple[int, Mapping[str, str]]]) ->
             )
 
 
-def _read_tsv(
+def read_tsv(
     path: Path, required: Iterable[str], allowed: Iterable[str]
 ) -> list[tuple[int, dict[str, str]]]:
-    """(line number, columns) of each line of a table that is not empty."""
+    """(line number, columns) of each line of a table that is not empty.
+
+    Raises:
+        UserError: it is missing, no text, lacks a column or has one that is not allowed.
+    """
     required, allowed = tuple(required), tuple(allowed)
     try:
         text = path.read_text(encoding="utf-8-sig")

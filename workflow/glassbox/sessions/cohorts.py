@@ -84,6 +84,11 @@ class Cohorts:
     convertible: tuple[str, ...] = ()  # sessions that become tensors, as file names, sorted
 
 
+# One session of unknown name stands for those that no catalogue tells yet.
+_UNKNOWN = ("uncatalogued",)
+UNCATALOGUED = Cohorts({"all": Cohort("all", "all", _UNKNOWN)}, [], _UNKNOWN)
+
+
 def cohorts_of(
     rows: Iterable[SessionRow], options: CohortOptions, tasks: Mapping[str, str]
 ) -> Cohorts:

@@ -1,4 +1,4 @@
-"""Where the sessions come from: the simulator, a folder, or a catalogue of one's own."""
+"""Where the sessions come from: the simulator, a folder, one's own catalogue, or the Allen one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Literal
 
 from glassbox.errors import UserError
 from glassbox.files import replacing_file
+from glassbox.sessions.allen_options import AllenOptions
+from glassbox.sessions.allen_source import allen_folder, allen_rows, from_here
 from glassbox.sessions.catalogue import (
     Row,
     catalogue_folder,
@@ -29,11 +31,12 @@ from glassbox.tables import COLUMNS, write_table
 class SourceOptions:
     """Where the sessions come from."""
 
-    source: Literal["simulated", "folder", "catalogue"] = "simulated"
+    source: Literal["simulated", "folder", "catalogue", "allen"] = "simulated"
     catalogue: str = ""  # table of session and file, tab-separated, for source: catalogue; relative
     # to where the command is typed
     ignore_stimuli: tuple[str, ...] = ()  # unknown stimuli whose trials are passed over
     simulate: SimulateOptions = field(default_factory=SimulateOptions)
+    allen: AllenOptions = field(default_factory=AllenOptions)
 
     def check(self, section: str) -> None:
         if self.source == "catalogue" and not self.catalogue:
@@ -56,23 +59,30 @@ def sessions_folder(options: SourceOptions, nwb_dir: str | None, typed_in: str |
     """
     if options.source == "simulated":
         return Path("results/sessions")
+    if options.source == "allen":
+        return allen_folder(options.allen, typed_in)
     if options.source == "catalogue":
-        return _from_here(options.catalogue, typed_in).parent
+        return from_here(options.catalogue, typed_in).parent
     if not nwb_dir:
         raise UserError(
             "nwb_dir: sessions.source is folder, and no folder is given; add "
             "--config nwb_dir=FOLDER to the command."
         )
-    return _from_here(nwb_dir, typed_in)
+    return from_here(nwb_dir, typed_in)
 
 
 def list_sessions(
-    options: SourceOptions, folder: str | Path, typed_in: str | Path, catalogue: str | Path
+    options: SourceOptions,
+    folder: str | Path,
+    typed_in: str | Path,
+    catalogue: str | Path,
+    allen_catalogue: str | Path,
 ) -> None:
     """Read the headers and write the catalogue where it changed, with the path of each file.
 
     Rows of files that have not changed since the last catalogue are taken over unread. Where the
     last one held other sessions only, a sentence says what happens to their results.
+    `allen_catalogue` is the stored one that `source: allen` chooses from.
     """
     last = previous_rows(catalogue)
     previous = [replace(row, file=os.path.relpath(row.file, folder)) for row in last]
@@ -80,8 +90,11 @@ def list_sessions(
         rows = simulated_catalogue(options.simulate)
     elif options.source == "folder":
         rows = catalogue_folder(folder, previous, options.ignore_stimuli)
+    elif options.source == "allen":
+        ignored = options.ignore_stimuli
+        rows = allen_rows(options.allen, allen_catalogue, typed_in, previous, ignored)
     else:
-        table = _from_here(options.catalogue, typed_in)
+        table = from_here(options.catalogue, typed_in)
         rows = catalogue_from_table(table, previous, options.ignore_stimuli)
     if last and rows and not {row.session for row in rows} & {row.session for row in last}:
         print(
@@ -108,8 +121,3 @@ def write_excluded(path: str | Path, excluded: Iterable[Excluded]) -> None:
         if path.exists() and path.read_bytes() == partial.read_bytes():
             stamp = path.stat().st_mtime_ns
             os.utime(partial, ns=(stamp, stamp))
-
-
-def _from_here(path: str, typed_in: str | Path) -> Path:
-    """A path as typed elsewhere, seen from the working directory."""
-    return Path(path) if os.path.isabs(path) else Path(os.path.relpath(Path(typed_in, path)))

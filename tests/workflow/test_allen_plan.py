@@ -1,0 +1,151 @@
+"""Plans of config/allen.yaml on a small stored catalogue: no server, no allensdk."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import yaml
+from glassbox.sessions import layout
+from glassbox.sessions.allen_catalogue import AllenSession, write_allen_catalogue
+from workflow_files import Checkout, rules_of, tiny_nwb
+
+STORED = "results/sessions/allen.tsv"
+CONFIG = ("--configfile", "config/allen.yaml")
+LINES = ("Cux2-CreERT2", "Rorb-IRES2-Cre")
+STIMULI = {"three_session_A": "drifting_gratings;spontaneous", "three_session_B": "static_gratings"}
+
+
+def sessions(asked: str = "") -> list[AllenSession]:
+    """Six sessions of type A of each of two lines and areas, and as many of type B."""
+    kinds = itertools.product(range(6), LINES, ("VISp", "VISl"), STIMULI)
+    return [
+        AllenSession(
+            session=str(500_000_000 + number),
+            container=str(number // 2),
+            mouse=str(100_000 + number // 2),
+            cre_line=line,
+            area=area,
+            depth_um="275",
+            session_type=session_type,
+            stimuli=STIMULI[session_type],
+            failed="false",
+            link=f"http://there.example/{number}",
+            nwb_file=f"ophys_experiment_data/{500_000_000 + number}.nwb" if asked else "",
+            asked=asked,
+        )
+        for number, (_, line, area, session_type) in enumerate(kinds)
+    ]
+
+
+@pytest.fixture
+def stored(checkout) -> Checkout:
+    """A copy whose catalogue was asked for before."""
+    write_allen_catalogue(checkout.root / STORED, sessions())
+    return checkout
+
+
+def of_rule(jobs, rule: str) -> set[str]:
+    return {job.split(":")[1] for job in jobs if job.startswith(f"{rule}:")}
+
+
+def configured(checkout: Checkout, **allen: object) -> tuple[str, ...]:
+    config = yaml.safe_load((checkout.root / "config" / "allen.yaml").read_text())
+    config["sessions"]["allen"] |= allen
+    (checkout.root / "mine.yaml").write_text(yaml.safe_dump(config))
+    return ("--configfile", "mine.yaml")
+
+
+def refusal(run) -> str:
+    said = run.stdout + run.stderr
+    assert run.returncode != 0 and "Traceback" not in said
+    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    return line
+
+
+@pytest.mark.parametrize("target", ["all", "sessions", "results/figures/decoding.png"])
+def test_without_a_catalogue_a_sentence_says_which_command_comes_first(checkout, target):
+    said = refusal(checkout.snakemake("--dry-run", target, *CONFIG))
+    assert "give this command first" in said
+    assert said.endswith("snakemake --cores 1 catalogue --configfile config/allen.yaml")
+    assert set(checkout.jobs("catalogue", *CONFIG)) <= {"fetch_catalogue", "catalogue"}
+    assert not (checkout.results / "sessions" / "catalogue.tsv").exists()
+
+
+def test_the_configuration_plans_the_whole_path_for_four_sessions_of_each_line(stored):
+    jobs = stored.jobs(*CONFIG)
+    fetched = of_rule(jobs, "fetch_session")
+    by_name = {session.session: session for session in sessions()}
+    assert len(fetched) == 8 and of_rule(jobs, "convert_session") == fetched
+    assert {by_name[name].area for name in fetched} == {"VISp"}
+    assert {by_name[name].session_type for name in fetched} == {"three_session_A"}
+    for line in LINES:
+        assert sum(by_name[name].cre_line == line for name in fetched) == 4
+    decoders = of_rule(jobs, "train_decoder")
+    assert {"all", *(f"genotype-{line}" for line in LINES), "all-without-0"} <= decoders
+    assert "fetch_catalogue" not in rules_of(jobs)
+    assert "ablate_genotype" in jobs and "draw_ablation" in jobs
+    assert of_rule(stored.jobs(*CONFIG), "fetch_session") == fetched
+
+
+def test_a_list_of_ids_is_meant_from_where_the_command_is_typed(stored):
+    wanted = [session.session for session in sessions() if session.area == "VISl"][:2]
+    (stored.root / "ids.txt").write_text("\n".join(wanted))
+    given = configured(stored, ids_file="ids.txt", areas=[], session_types=[], per_group=0)
+    jobs = stored.jobs("tensors", *given)
+    assert of_rule(jobs, "fetch_session") == set(wanted)
+
+
+def test_a_name_that_no_session_has_is_refused_before_any_job(stored):
+    run = stored.snakemake("--dry-run", *configured(stored, cre_lines=["Cux2"]))
+    assert "has 'Cux2'; known are Cux2-CreERT2, Rorb-IRES2-Cre." in refusal(run)
+
+
+def test_a_catalogue_of_someone_else_is_refused(stored):
+    run = stored.snakemake("--dry-run", *configured(stored, server="http://mirror.example"))
+    said = refusal(run)
+    assert "this catalogue is of the Allen API" in said and "names http://mirror.example" in said
+    assert f"delete {STORED}" in said
+
+
+def test_a_session_without_a_file_is_refused_and_the_others_are_planned(checkout):
+    first, *others = sessions()
+    lacking = AllenSession(**{**vars(first), "link": ""})
+    write_allen_catalogue(checkout.root / STORED, [lacking, *others])
+    jobs = checkout.jobs("tensors", "report_refused", *configured(checkout, per_group=0))
+    assert first.session not in of_rule(jobs, "fetch_session")
+    assert len(of_rule(jobs, "fetch_session")) == 11
+
+
+def test_an_edit_of_the_code_that_fetches_fetches_nothing_again(stored):
+    """The bytes are the server's; only another link brings other ones."""
+    given = configured(stored, per_group=1)
+    names = of_rule(stored.jobs("sessions", *given), "fetch_session")
+    folder = stored.results / "sessions" / "allen"
+    folder.mkdir()
+    for name in names:
+        ids = {layout.SESSION_ID: name, layout.OPHYS_EXPERIMENT_ID: name}
+        tiny_nwb(folder / f"{name}.nwb", metadata=ids)
+    stored.made("sessions", *given, "--touch")
+    stored.edit("workflow/glassbox/sessions/download.py", "1 << 16", "1 << 17")
+    assert not stored.jobs("sessions", *given)
+    moved = [AllenSession(**{**vars(s), "link": f"{s.link}9"}) for s in sessions()]
+    write_allen_catalogue(stored.root / STORED, moved)
+    assert of_rule(stored.jobs("sessions", *given), "fetch_session") == names
+
+
+def test_of_a_folder_of_allensdk_the_sessions_that_lie_there_are_used_in_place(checkout):
+    write_allen_catalogue(checkout.root / STORED, sessions(asked="boc"))
+    here = [s for s in sessions() if s.area == "VISp" and s.session_type == "three_session_A"][:3]
+    data = checkout.root / "boc" / "ophys_experiment_data"
+    data.mkdir(parents=True)
+    (data.parent / "manifest.json").write_text("{}")
+    for session in here:
+        tiny_nwb(data / f"{session.session}.nwb", metadata={layout.SUBJECT_ID: session.container})
+    jobs = checkout.jobs(*configured(checkout, manifest="boc"))
+    assert of_rule(jobs, "convert_session") == {session.session for session in here}
+    assert "fetch_session" not in rules_of(jobs)
+    mice = {name for name in of_rule(jobs, "train_decoder") if name.startswith("mouse-")}
+    assert mice == {f"mouse-{session.mouse}" for session in here}, "the catalogue's mice"
+    run = checkout.snakemake("--dry-run", *configured(checkout, manifest="elsewhere"))
+    assert "no manifest of allensdk is here" in refusal(run)
