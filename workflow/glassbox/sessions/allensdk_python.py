@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from glassbox.errors import UserError
@@ -26,6 +27,7 @@ def go_on_with_allensdk(arguments: list[str]) -> None:
     except ImportError:
         pass
     else:
+        warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # allensdk needs it
         return
     python = ENVIRONMENT / "bin" / "python"
     if not python.exists() or Path(sys.prefix) == ENVIRONMENT:
