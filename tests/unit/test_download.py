@@ -118,15 +118,16 @@ def test_a_partial_file_that_lacks_only_its_name_is_not_fetched_again(server, fe
     assert (tmp_path / "out").read_bytes() == server.files[PATH]
 
 
-@pytest.mark.parametrize("marks", [True, False])
+@pytest.mark.parametrize(("marks", "size"), [(True, 1_000_000), (True, 900_000), (False, 900_000)])
 def test_a_partial_file_is_dropped_where_the_server_has_another_file_now(
-    server, fetch, tmp_path, marks
+    server, fetch, tmp_path, marks, size
 ):
+    """Told by its mark, or by its size where the server gives none."""
     server.marks = marks
     server.fail(PATH, Fault(stops_after=400_000), *[Fault(stops_after=0)] * 3)
     with pytest.raises(UserError):
         fetch()
-    other = np.random.default_rng(1).bytes(900_000)
+    other = np.random.default_rng(1).bytes(size)
     server.files[PATH] = other
     fetch()
     assert (tmp_path / "out").read_bytes() == other
@@ -152,9 +153,10 @@ def test_an_answer_that_begins_elsewhere_is_not_joined(server, fetch, tmp_path):
     assert (tmp_path / "out").read_bytes() == server.files[PATH]
 
 
-def test_a_server_that_stalls_is_left(server, fetch, tmp_path):
+def test_a_server_that_stalls_is_left(server, fetch, tmp_path, capsys):
     server.fail(PATH, Fault(stops_after=500_000, stalls=True))
     fetch(timeout_s=0.5)
+    assert "timed out" in capsys.readouterr().err
     assert (tmp_path / "out").read_bytes() == server.files[PATH]
 
 

@@ -213,9 +213,8 @@ class _Download:
         progress = Progress((size or 0) // MEGABYTE, f"fetch {self.out.name}", "MB")
         progress.step(begins // MEGABYTE)
         come = begins
-        answer.raw.enforce_content_length = (
-            False  # a body that ends early is kept as far as it goes
-        )
+        # A body that ends early is kept as far as it goes; how far is told by its size.
+        answer.raw.enforce_content_length = False
         try:
             with self.partial.path.open("ab") as file:
                 for block in answer.raw.stream(BLOCK_BYTES, decode_content=False):
