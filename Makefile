@@ -2,6 +2,7 @@
 # make test        form, library, scripts, workflow; make test-all adds what takes minutes
 # make env-slurm   SLURM for its tests, from Debian's packages (as root); skipped where it is absent
 # make bench       speed and memory beside peers, into results/tables/benchmarks.csv; BENCH names some
+# make verify      hash sources, tensors, tables and figures again: what no longer matches the record?
 # make env         the environment of both, in .venv
 # make clean       delete environments and caches, never results
 
@@ -12,7 +13,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all lint format bench env env-allensdk env-conda env-slurm env-torch_brain schema rulegraph clean
+.PHONY: demo test test-all lint format bench verify env env-allensdk env-conda env-slurm env-torch_brain schema rulegraph clean
 
 demo: $(VENV)/.ready
 	snakemake --cores $(CORES)
@@ -38,6 +39,11 @@ format: $(VENV)/.ready
 bench: env-torch_brain
 	sh tests/peers/make_env.sh saelens
 	python tests/benchmarks/run_all.py --out results/tables/benchmarks.csv $(BENCH)
+
+# RESULTS is where the results are, SOURCES where the NWB files are now, if they moved.
+RESULTS ?= results
+verify: $(VENV)/.ready
+	PYTHONPATH=workflow python workflow/scripts/verify_results.py --results "$(RESULTS)" $(if $(SOURCES),--sources "$(SOURCES)")
 
 # Written from the options of every stage.
 schema: $(VENV)/.ready

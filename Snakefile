@@ -24,6 +24,7 @@ include: "workflow/rules/dictionaries.smk"
 include: "workflow/rules/units.smk"
 include: "workflow/rules/interventions.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/provenance.smk"
 
 
 localrules:
@@ -41,6 +42,8 @@ localrules:
     interventions,
     tables,
     figures,
+    record_provenance,
+    provenance,
 
 
 # Refused sessions stop nothing else. This rule comes last, says them again, and ends the run with
@@ -66,6 +69,7 @@ rule all:
     input:
         rules.tensors.input,
         rules.figures.input,
+        rules.record_provenance.output,
         rules.report_refused.output if REFUSED else [],
 
 

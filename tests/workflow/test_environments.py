@@ -88,6 +88,10 @@ def test_the_environment_of_a_rule_has_what_its_script_imports(rule, env):
     assert needs <= set(has), needs - set(has)
 
 
+# It looks at results as they are; a rule would have them made again first.
+WITHOUT_RULE = {"verify_results"}
+
+
 def test_every_script_has_a_rule_of_its_name():
     rules = {rule for rule, _ in rules_with_environment()}
-    assert rules == {path.stem for path in (HOUSE / "scripts").glob("*.py")}
+    assert rules == {path.stem for path in (HOUSE / "scripts").glob("*.py")} - WITHOUT_RULE

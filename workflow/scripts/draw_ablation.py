@@ -32,7 +32,8 @@ def main(argv: list[str] | None = None) -> int:
             read_table("confusion", args.confusion),
             options,
         )
-        write_figure("ablation", numbers, ablation.draw, args.pdf, args.png, args.csv, options)
+        paths, inputs = (args.pdf, args.png, args.csv), (args.ablation, args.confusion)
+        write_figure("ablation", numbers, ablation.draw, *paths, options, inputs)
     return 0
 
 

@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> int:
             read_table("comparisons", args.comparisons),
             options,
         )
-        paths = args.pdf, args.png, args.csv
-        write_figure("decoding", numbers, decoding_panels.draw, *paths, options)
+        paths, inputs = (args.pdf, args.png, args.csv), (args.decoding, args.comparisons)
+        write_figure("decoding", numbers, decoding_panels.draw, *paths, options, inputs)
     return 0
 
 

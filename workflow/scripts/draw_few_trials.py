@@ -25,7 +25,8 @@ def main(argv: list[str] | None = None) -> int:
         options = options_from(FiguresOptions, args.options, "figures")
         numbers = few_trials.numbers(few_trials.read(args.tables), options)
         drawn = few_trials.draw
-        write_figure("few_trials", numbers, drawn, args.pdf, args.png, args.csv, options)
+        paths = args.pdf, args.png, args.csv
+        write_figure("few_trials", numbers, drawn, *paths, options, args.tables)
     return 0
 
 

@@ -32,7 +32,8 @@ def main(argv: list[str] | None = None) -> int:
             read_table("decoding", args.decoding),
             options,
         )
-        write_figure("insertion", numbers, insertion.draw, args.pdf, args.png, args.csv, options)
+        paths, inputs = (args.pdf, args.png, args.csv), (args.insertion, args.decoding)
+        write_figure("insertion", numbers, insertion.draw, *paths, options, inputs)
     return 0
 
 

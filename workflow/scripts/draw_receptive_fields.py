@@ -25,7 +25,8 @@ def main(argv: list[str] | None = None) -> int:
         options = options_from(FiguresOptions, args.options, "figures")
         numbers = receptive_fields.numbers(receptive_fields.read(args.fields))
         drawn = receptive_fields.draw
-        write_figure("receptive_fields", numbers, drawn, args.pdf, args.png, args.csv, options)
+        paths = args.pdf, args.png, args.csv
+        write_figure("receptive_fields", numbers, drawn, *paths, options, [args.fields])
     return 0
 
 

@@ -28,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
             read_table("tuning", args.tuning),
             options,
         )
-        write_figure("units", numbers, units.draw, args.pdf, args.png, args.csv, options)
+        paths, inputs = (args.pdf, args.png, args.csv), (args.units, args.tuning)
+        write_figure("units", numbers, units.draw, *paths, options, inputs)
     return 0
 
 

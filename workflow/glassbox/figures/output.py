@@ -11,6 +11,7 @@ import pandas as pd
 from glassbox.figures.columns import FIGURE_COLUMNS, TEXTS
 from glassbox.figures.options import FiguresOptions
 from glassbox.files import replacing_file
+from glassbox.inputs import MARK, id_of_inputs
 from glassbox.tables import write_rows
 
 if TYPE_CHECKING:
@@ -27,21 +28,24 @@ def write_figure(
     png: str | Path,
     csv: str | Path,
     options: FiguresOptions,
+    inputs: Iterable[str | Path] = (),
 ) -> None:
     """Write the numbers as the table `figure_{name}`, and draw the figure from that file.
 
-    The figure sees nothing but the file beside it, so the file holds all that is drawn.
+    The figure sees nothing but the file beside it, so the file holds all that is drawn. PDF and PNG
+    carry the id of `inputs`, the files that the numbers were taken from, among their keywords.
     """
     from glassbox.figures.style import plt
 
     write_rows(csv, FIGURE_COLUMNS[name], numbers)
     figure = draw(read_numbers(name, csv))
+    mark = {"Keywords": f"{MARK}{id_of_inputs(inputs)}"}
     for path, kind, metadata in (
         (pdf, "pdf", {"CreationDate": None, "Creator": None, "Producer": None}),
         (png, "png", {"Software": None}),
     ):
         with replacing_file(path) as partial:
-            figure.savefig(partial, format=kind, dpi=options.dpi, metadata=metadata)
+            figure.savefig(partial, format=kind, dpi=options.dpi, metadata=metadata | mark)
     plt.close(figure)
 
 
