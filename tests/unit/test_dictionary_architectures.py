@@ -267,7 +267,7 @@ def test_batch_topk_follows_the_smallest_value_kept():
     dictionary.keep(2 * x)
     assert first < float(dictionary.threshold) < first + 0.2
     z = dictionary.encode(x)
-    assert float(z[z > 0].min()) > float(dictionary.threshold)
+    assert float(z[z > 0].min().detach()) > float(dictionary.threshold)
 
 
 def test_batch_topk_of_one_batch_over_and_over_evaluates_as_it_trains():

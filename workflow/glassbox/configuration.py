@@ -27,8 +27,11 @@ _MISSING = object()
 def read_schema(path: str | Path) -> dict[str, Any]:
     """A JSON schema written as YAML."""
     # Ten times as fast where PyYAML was built with libyaml, as its wheels are.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=loader)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(Path(path).read_text(encoding="utf-8"))
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def checked(
