@@ -267,11 +267,27 @@ def test_the_matrix_stands_at_a_dose_at_which_every_variable_has_matched_sets(co
     assert texts.endswith("no match")
 
 
+def test_a_dose_that_only_some_seeds_have_is_in_no_mean_and_not_in_the_matrix(cohort):
+    tables = {name: read_table(name, cohort / f"{name}.csv") for name in TAKES["ablation"]}
+    table = tables["ablation"]
+    last = (table.seed == 1) & (table.n_units == 16)
+    table.loc[last, "n_units"] = 15  # so many units were selected in this seed
+    rows = list(ablation.numbers(table, tables["confusion"], OPTIONS))
+    means = {
+        r["n_units"] for r in rows if r.get("panel") == "dose_direction" and r["kind"] == "target"
+    }
+    fits = {r["n_units"] for r in rows if r.get("panel") == "dose_direction" and r["kind"] == "fit"}
+    assert {15, 16} <= fits
+    assert means == fits - {15, 16}
+    cells = [r for r in rows if (r.get("panel"), r["kind"]) == ("matrix", "target")]
+    assert {r["n_units"] for r in cells} == {4}  # the next below
+
+
 def test_confusion_rows_sum_to_one(cohort):
     rows = [r for r in rows_of("ablation", cohort) if r["kind"] == "cell"]
-    for panel in {r["panel"] for r in rows}:
-        for true in {r["true"] for r in rows if r["panel"] == panel}:
-            total = sum(r["value"] for r in rows if (r["panel"], r["true"]) == (panel, true))
+    for panel in {r.get("panel") for r in rows}:
+        for true in {r["true"] for r in rows if r.get("panel") == panel}:
+            total = sum(r["value"] for r in rows if (r.get("panel"), r["true"]) == (panel, true))
             assert total == pytest.approx(1)
 
 

@@ -96,16 +96,30 @@ def _of_cohorts(rows: pd.DataFrame, cohort: str) -> pd.DataFrame:
 
 def _dose_of_matrix(rows: pd.DataFrame) -> int:
     """The largest dose at which all variables' own drops have matched random sets; else the largest
-    dose that all have; 0 where there is none."""
+    dose that all have; 0 where there is none. Only doses that every seed and fold has count."""
     own = rows[(rows.selected_for == rows.measured_on) & (rows.control == "target")]
     if own.empty:
         return 0
+    own = pd.concat([_at_doses_of_all_fits(of_one) for _, of_one in own.groupby("selected_for")])
     for candidates in (own[own.n_controls > 0], own):
         doses = [set(of_one.n_units) for _, of_one in candidates.groupby("selected_for")]
         shared = set.intersection(*doses) if len(doses) == own.selected_for.nunique() else set()
         if shared:
             return int(max(shared))
     return int(own.n_units.max())
+
+
+def _at_doses_of_all_fits(target: pd.DataFrame) -> pd.DataFrame:
+    """The rows at doses that every cohort and seed has, so that a mean is over all of them.
+
+    The largest dose is all units that were selected, and seeds differ in that. All rows where
+    no dose is shared.
+    """
+    have = target[["cohort", "seed", "n_units"]].drop_duplicates()
+    fits = len(have[["cohort", "seed"]].drop_duplicates())
+    count = have.n_units.value_counts()
+    shared = target[target.n_units.isin(count.index[count == fits])]
+    return shared if len(shared) else target
 
 
 def _at(rows: pd.DataFrame, chosen: str, measured: str, control: str = "target") -> pd.DataFrame:
@@ -160,7 +174,7 @@ def _dose_response(
                     "value": drop,
                     "n": fit,
                 }
-        for n_units, its in target.groupby("n_units"):
+        for n_units, its in _at_doses_of_all_fits(target).groupby("n_units"):
             matched = its[its.n_controls > 0]
             yield where | {
                 "kind": "target",
@@ -180,7 +194,8 @@ def _dose_response(
                     "high": matched.control_high.mean(),
                     "n": matched.n_controls.min(),
                 }
-    strong = _at(rows, measured, measured, "top_energy").groupby("n_units")["drop"].mean()
+    strong = _at_doses_of_all_fits(_at(rows, measured, measured, "top_energy"))
+    strong = strong.groupby("n_units")["drop"].mean()
     for n_units, drop in strong.items():
         where = {"panel": panel, "selected_for": measured, "measured_on": measured}
         yield where | {"kind": "line", "control": "top_energy", "n_units": n_units, "value": drop}
@@ -241,7 +256,8 @@ def _note(
     if len(controls):
         text += f"Matched sets: at least {int(controls.min())}. "
     text += (
-        "b and on: drop by number of units; thin lines: seeds; grey bars: 95% of the matched "
+        "b and on: drop by number of units; thin lines: seeds, thick: their mean, where all have "
+        "so many units; grey bars: 95% of the matched "
         f"random sets of the variable's own units, dash: their median. Filled: p < {BEYOND} in "
         "every seed (beyond the 99th percentile); open: not; cross: no match. "
     )
