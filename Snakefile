@@ -37,6 +37,7 @@ localrules:
     decoders,
     receptive_fields,
     few_trials,
+    comparisons,
     dictionaries,
     units,
     interventions,

@@ -12,6 +12,7 @@ from glassbox.dictionaries.comparison import compared
 from glassbox.dictionaries.comparison_options import ComparisonOptions
 from glassbox.dictionaries.operating_point import operating_point
 from glassbox.dictionaries.options import DictionaryOptions
+from glassbox.dictionaries.splice_cost import splice_cost
 from glassbox.errors import UserError
 from glassbox.options import options_from
 from glassbox.tables import COLUMNS
@@ -66,14 +67,15 @@ def test_components_explain_as_much_as_is_expected_and_random_rows_are_no_zero(r
     assert by["random", 6, "test", 0]["explained_variance"] > 0.5
 
 
-def row(name="topk", width=128, k=8, part="selection", ev=0.9, recovered=0.99, dead=0.0):
+def row(name="topk", width=128, k=8, part="selection", ev=0.9, cost=0.01, dead=0.0, error=0.02):
     return {
         "dictionary": name,
         "width": width,
         "k": k,
         "part": part,
         "explained_variance": ev,
-        "loss_recovered": recovered,
+        "log_probability_change": -cost,
+        "log_probability_se": error,
         "dead_fraction": dead,
     }
 
@@ -87,26 +89,65 @@ def test_the_smallest_k_and_then_the_smallest_width_that_do_well_are_picked():
     assert operating_point(rows, KNOWN) == ("topk", 256, 8)
 
 
-@pytest.mark.parametrize("fault", [{"ev": 0.55}, {"recovered": 0.97}, {"dead": 0.2}])
+@pytest.mark.parametrize("fault", [{"ev": 0.55}, {"cost": 0.031}, {"dead": 0.2}])
 def test_one_that_fails_in_any_way_is_not_picked(fault):
     assert operating_point([*BASELINE, row(**fault), row(k=32)], KNOWN) == ("topk", 128, 32)
 
 
 def test_test_rows_are_never_looked_at():
-    rows = [*BASELINE, row(k=16), row(recovered=0.5)]
-    test = [row(part="test"), row(k=16, part="test", recovered=0.1)]
+    rows = [*BASELINE, row(k=16), row(cost=0.5)]
+    test = [row(part="test"), row(k=16, part="test", cost=0.9)]
     assert operating_point(rows + test, KNOWN) == operating_point(rows, KNOWN)
 
 
-def test_where_none_does_well_the_one_that_keeps_most_is_picked():
-    rows = [*BASELINE, row(recovered=0.5), row("relu", recovered=0.7), row("random", recovered=0.9)]
+def test_where_none_does_well_the_best_is_picked():
+    rows = [
+        *BASELINE,
+        row(cost=0.5, dead=0.2),
+        row("relu", cost=0.3, dead=0.2),
+        row("random", cost=0.1),
+    ]
     assert operating_point(rows, KNOWN) == ("relu", 128, 8)
     assert operating_point(BASELINE, KNOWN) is None
 
 
 def test_a_seed_that_stands_alone_does_not_decide():
-    rows = [*BASELINE, row(recovered=1.0), row(recovered=0.9), row(k=16)]
+    rows = [*BASELINE, row(cost=0.0), row(cost=0.1), row(k=16)]
     assert operating_point(rows, KNOWN) == ("topk", 128, 16)
+
+
+def test_what_is_within_one_standard_error_of_the_best_is_as_good():
+    best = row(k=32, cost=0.0, error=0.05)
+    assert operating_point([*BASELINE, row(cost=0.049, error=0.0), best], KNOWN)[2] == 8
+    assert operating_point([*BASELINE, row(cost=0.051, error=9.0), best], KNOWN)[2] == 32
+
+
+def scores_of(clean, spliced):
+    """One metric for both; tasks by name, (trials,)."""
+    return {
+        (condition, task, metric): np.array(values, float)
+        for condition, tasks in (("clean", clean), ("spliced", spliced))
+        for task, values in tasks.items()
+        for metric in ("accuracy", "log_probability")
+    }
+
+
+def test_a_splice_that_changes_nothing_costs_nothing():
+    tasks = {"direction": [0.2, 0.9, 1.0]}
+    cost = splice_cost(scores_of(tasks, tasks))
+    assert cost["accuracy_change"] == cost["log_probability_change"] == 0
+    assert cost["log_probability_se"] == pytest.approx(np.std([0.2, 0.9, 1], ddof=1) / 3**0.5)
+
+
+def test_a_trial_counts_once_whatever_tasks_it_has_a_label_of():
+    clean = {"direction": [1, 1, np.nan], "temporal_frequency": [1, np.nan, np.nan]}
+    spliced = {"direction": [0, 1, np.nan], "temporal_frequency": [1, np.nan, np.nan]}
+    assert splice_cost(scores_of(clean, spliced))["accuracy_change"] == pytest.approx(-0.25)
+
+
+def test_without_a_label_no_cost_is_known():
+    nothing = {"direction": [np.nan, np.nan]}
+    assert all(np.isnan(value) for value in splice_cost(scores_of(nothing, nothing)).values())
 
 
 def test_widths_too_small_for_the_largest_k_are_told_in_a_sentence():

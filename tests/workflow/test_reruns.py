@@ -16,7 +16,13 @@ TABLES_AND_FIGURES = {
 }
 ABLATIONS = {"ablate_units", "ablate_genotype"}
 # Scripts of targets that the main job does not make, so that the tiny run does not run them.
-ASIDE = {"compare_dictionaries", "fit_few_trials", "draw_few_trials", "verify_results"}
+ASIDE = {
+    "compare_dictionaries",
+    "fit_few_trials",
+    "draw_few_trials",
+    "draw_dictionaries",
+    "verify_results",
+}
 ASIDE |= {"fetch_catalogue", "fetch_session"}
 UNITS = {"measure_units", "relabel_mice", "score_ground_truth"}
 

@@ -35,7 +35,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "comparison": tuple(
         "cohort level seed fold hook dictionary width k dictionary_seed part explained_variance l0 "
         "dead_fraction loss_recovered loss_recovered_mean shrinkage coherence agreement "
-        "agreement_chance chosen".split()
+        "agreement_chance chosen accuracy_change log_probability_change "
+        "log_probability_se".split()
     ),
     "units": tuple(
         "cohort level seed fold hook dictionary unit variable score preferred effect_size p q "

@@ -80,15 +80,6 @@ rule compare_dictionaries:
         " --hook {wildcards.hook} --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 
-rule comparisons:
-    input:
-        expand(
-            "results/dictionaries/{cohort}/{hook}/comparison/comparison.csv",
-            cohort=ABLATED,
-            hook=HOOK,
-        ),
-
-
 rule dictionaries:
     input:
         expand("results/dictionaries/{cohort}/{hook}/dictionary.json", cohort=COHORTS, hook=HOOK),

@@ -268,6 +268,50 @@ rule few_trials:
         rules.draw_few_trials.output,
 
 
+rule draw_dictionaries:
+    input:
+        tables=expand(
+            "results/dictionaries/{cohort}/{hook}/comparison/comparison.csv",
+            cohort=ABLATED,
+            hook=HOOK,
+        ),
+    output:
+        png=report(
+            "results/figures/dictionaries.png",
+            caption="../../report/dictionaries.rst",
+            category="Figures",
+            labels={
+                "figure": "dictionaries",
+                "question": "Which dictionary keeps the latents with the fewest units?",
+            },
+        ),
+        pdf="results/figures/dictionaries.pdf",
+        csv="results/tables/figure_dictionaries.csv",
+    log:
+        "results/logs/draw_dictionaries.log",
+    benchmark:
+        "results/benchmarks/draw_dictionaries.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
+    params:
+        code=code_of("draw_dictionaries"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_dictionaries.py" --tables {input.tables:q} --pdf {output.pdf:q}'
+        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+# Not part of the main job: it trains every architecture, width and k.
+rule comparisons:
+    input:
+        rules.draw_dictionaries.input,
+        rules.draw_dictionaries.output,
+
+
 rule tables:
     input:
         rules.assemble_tables.output,

@@ -28,6 +28,7 @@ from glassbox.dictionaries.operating_point import operating_point
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.dictionaries.rows import dictionary_row
 from glassbox.dictionaries.splice import insertion_scores
+from glassbox.dictionaries.splice_cost import splice_cost
 from glassbox.dictionaries.stage import runs_of
 from glassbox.dictionaries.train import train_dictionary
 from glassbox.files import replacing_file
@@ -170,6 +171,7 @@ def _rows(
             "agreement": alike,
             "agreement_chance": by_chance,
             "explained_variance": seen.explained_variance,
+            **splice_cost(scores),
         }
         row = dictionary_row(about, "", seen, dead, scores, 0.0, coherence(made.W_dec)[0])
         yield {name: value for name, value in row.items() if name not in ("fold", "fvu", "epochs")}

@@ -13,6 +13,7 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
     "units": tuple("panel kind unit condition place value low high p n text".split()),
     "receptive_fields": tuple("panel kind latent cell place time_s value text".split()),
     "few_trials": tuple("panel kind model place value low high n text".split()),
+    "dictionaries": tuple("panel kind dictionary width k place value low high n text".split()),
     "ablation": tuple(
         "panel kind selected_for measured_on control n_units seed true predicted value low high "
         "p n text".split()
@@ -21,5 +22,5 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
 
 TEXTS = frozenset(
     "panel kind shown level model mouse cre_line condition session task selected_for measured_on "
-    "true predicted control text".split()
+    "true predicted control dictionary text".split()
 )

@@ -1,0 +1,34 @@
+"""Draw which dictionary keeps the latents with the fewest units, and what that costs."""
+
+from __future__ import annotations
+
+from glassbox.cli import parser
+from glassbox.errors import user_errors
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser(__doc__)
+    arguments.add_argument(
+        "--tables", nargs="*", default=[], metavar="CSV", help="tables comparison.csv"
+    )
+    arguments.add_argument("--pdf", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--png", required=True, metavar="FILE", help="figure to write")
+    arguments.add_argument("--csv", required=True, metavar="FILE", help="drawn numbers to write")
+    arguments.add_argument("--options", default="{}", metavar="JSON", help="section `figures`")
+    args = arguments.parse_args(argv)
+    with user_errors():
+        from glassbox.figures import dictionaries
+        from glassbox.figures.options import FiguresOptions
+        from glassbox.figures.output import write_figure
+        from glassbox.options import options_from
+
+        options = options_from(FiguresOptions, args.options, "figures")
+        numbers = dictionaries.numbers(dictionaries.read(args.tables), options)
+        drawn = dictionaries.draw
+        paths = args.pdf, args.png, args.csv
+        write_figure("dictionaries", numbers, drawn, *paths, options, args.tables)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
