@@ -160,10 +160,10 @@ def _note(table: pd.DataFrame) -> str:
         f"Points: means of {counted(len(runs), 'decoder')} × {counted(seeds, 'dictionary seed')}; "
         "bars: lowest and highest of them. Black line: the Pareto front, dictionaries that none of "
         "as few active units (or 5% more) beats. Values below a panel's lower edge are in the CSV. "
-        f"Star: the operating point ({said}). Rule, on selection trials alone: the smallest k, then "
-        "the smallest width, of the dictionaries whose log-probability is within one standard error "
-        "(over trials; dashed) of the best, that explain more than leading PCA and have fewer than "
-        "10% dead units; where there is none, the best."
+        f"Star: the operating point ({said}). Rule, on selection trials alone: the smallest k, "
+        "then the smallest width, of the dictionaries whose log-probability is within one standard "
+        "error (over trials; dashed) of the best, that explain more than leading PCA and have "
+        "fewer than 10% dead units; where there is none, the best."
     )
 
 
