@@ -8,6 +8,7 @@ reads (`api/queries/brain_observatory_api.py`).
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -18,6 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+
+import h5py
+import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 from faulty_server import FaultyServer
@@ -34,9 +38,9 @@ SESSIONS = (
     "well_known_files(well_known_file_type),targeted_structure,"
     "specimen(donor(age,transgenic_lines)),rma::options[num_rows$eq'all'][count$eqfalse]"
 )
-# Its cache asks this beside all sessions, each time.
-EYES = (
-    "model::WellKnownFile,rma::criteria,well_known_file_type[name$eqEyeDlcScreenMapping],"
+# allensdk's cache asks this of eye tracking beside all sessions, each time; we ask it of events.
+OF_A_KIND = (
+    "model::WellKnownFile,rma::criteria,well_known_file_type[name$eq{kind}],"
     "rma::options[num_rows$eq'all'][count$eqfalse]"
 )
 FILE = re.compile(
@@ -69,8 +73,15 @@ class AllenStandIn(FaultyServer):
         one = FILE.fullmatch(query)
         if query == SESSIONS:
             found = self.records
-        elif query == EYES:
+        elif query == OF_A_KIND.format(kind="EyeDlcScreenMapping"):
             found = []
+        elif query == OF_A_KIND.format(kind=EVENTS):
+            found = [
+                file
+                for record in self.records
+                for file in record.get("well_known_files", [])
+                if file["well_known_file_type"]["name"] == EVENTS
+            ]
         elif one:
             found = [
                 file
@@ -153,7 +164,19 @@ def four_sessions(folder: Path) -> AllenStandIn:
         ids = {layout.SESSION_ID: str(session), layout.OPHYS_EXPERIMENT_ID: str(session)}
         path = tiny_nwb(folder / f"{session}.nwb", metadata=ids, chunks=(1, 2_000))
         house.add_file(session, NWB, path.read_bytes())
+        if session != FAILED:  # some sessions have no events
+            house.add_file(session, EVENTS, events_of(path))
     return house
+
+
+def events_of(nwb: Path) -> bytes:
+    """The file of events of a session: `ev`, (cells, frames), mostly 0."""
+    with h5py.File(nwb) as file:
+        shape = file[layout.DFF].shape
+    rng = np.random.default_rng(3)
+    made = io.BytesIO()
+    np.savez_compressed(made, ev=np.where(rng.random(shape) < 0.05, rng.random(shape), 0.0))
+    return made.getvalue()
 
 
 def link_of(server: AllenStandIn, session: int, kind: str = NWB) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from allen_stand_in import (
+    EVENTS,
     FAILED,
     FIRST,
     QUERY,
@@ -41,6 +42,18 @@ def server(sessions):
     house = AllenStandIn(files=dict(sessions.files), records=list(sessions.records))
     with house.running():
         yield house
+
+
+def test_events_are_fetched_and_another_kind_of_file_is_refused(server, tmp_path):
+    out = tmp_path / f"{THIRD}_events.npz"
+    path = link_of(server, THIRD, EVENTS)
+    server.fail(path, Fault(stops_after=900), Fault(damages=700, no_range=True))
+    done = run("fetch_events", "--link", server.address + path, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes() == server.files[path]
+    wrong = server.address + link_of(server, THIRD)
+    said = refusal(run("fetch_events", "--link", wrong, "--out", tmp_path / "b.npz"))
+    assert "b.npz: the file came twice" in said and "not a zip file" in said
 
 
 def run(script: str, *arguments: object, python: str | Path = sys.executable):
@@ -87,19 +100,24 @@ def test_the_catalogue_says_what_the_api_says_through_its_faults(server, tmp_pat
         "stimuli": "drifting_gratings;natural_movie_one;natural_movie_three;spontaneous",
         "failed": "false",
         "link": server.address + link_of(server, THIRD),
-        "events_link": "",
+        "events_link": server.address + link_of(server, THIRD, EVENTS),
         "nwb_file": "",
         "events_file": "",
         "asked": server.address,
     }
-    assert rows[str(FAILED)]["failed"] == "true"
-    assert len(server.asked) == 3, "asked again after each fault, and no more"
+    assert rows[str(FAILED)]["failed"] == "true" and rows[str(FAILED)]["events_link"] == ""
+    assert len(server.asked) == 4, "sessions thrice, for two faults, and events once"
 
 
 @pytest.mark.parametrize(
     ("records", "fault", "said"),
     [
-        ([], Fault(), "expected the sessions of Visual Coding; the server answers '[]'"),
+        ([], Fault(), "the server knows no session of Visual Coding"),
+        (
+            [record(1)],
+            Fault(body=b'{"msg": "no such model"}'),
+            "the server answers 'no such model'",
+        ),
         ([record(1)], Fault(status=404), "the server answers 404"),
         ([{"id": 7}], Fault(), "session 7: KeyError"),
     ],

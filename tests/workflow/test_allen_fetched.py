@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 import yaml
 from glassbox.sessions import layout
+from glassbox.tensors.store import open_session
 from workflow_files import ROOT, Checkout, rules_of
 
 sys.path.append(str(ROOT / "tests" / "peers"))
 from allen_stand_in import (
     ENVIRONMENT,
+    EVENTS,
     FAILED,
     FIRST,
     NWB,
@@ -29,7 +33,7 @@ from allen_stand_in import (
 )
 from faulty_server import Fault
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.slow]  # tests/peers/test_allen.py is the quick one
 CATALOGUE = "results/sessions/allen.tsv"
 
 
@@ -70,7 +74,7 @@ def said(run) -> str:
 def test_the_catalogue_is_asked_once_and_sessions_are_then_fetched_and_kept(allen, server):
     given = configured(allen, server=server.address, session_types=["three_session_A"])
     allen.made("catalogue", *given)
-    assert len(server.asked) == 1
+    assert len(server.asked) == 2, "sessions, and files of events"
     path = link_of(server, FIRST)
     server.fail(path, Fault(breaks_after=5_000), Fault(stops_after=9_000))
     allen.made("tensors", *given)
@@ -86,7 +90,20 @@ def test_the_catalogue_is_asked_once_and_sessions_are_then_fetched_and_kept(alle
     assert not server.asked, "and no server is asked again"
 
 
-@pytest.mark.slow
+def test_events_take_the_place_of_dff_in_the_tensors(allen, server):
+    given = configured(allen, server=server.address, ids=[FIRST])
+    with (allen.root / "mine.yaml").open("a") as file:
+        file.write("tensors: {signal: events}\n")
+    allen.made("catalogue", *given)
+    allen.made("tensors", *given)
+    npz = io.BytesIO(server.files[link_of(server, FIRST, EVENTS)])
+    tensor = open_session(allen.results / "tensors" / f"{FIRST}.zarr")
+    with np.load(npz) as file:
+        events = file["ev"].astype(np.float32)
+    np.testing.assert_array_equal(tensor.dff(0, tensor.n_frames), events.T)
+    assert not allen.jobs("tensors", *given)
+
+
 def test_whole_files_outlive_a_rule_that_runs_again_and_a_server_that_is_gone(allen, server):
     given = configured(allen, server=server.address, ids=[FIRST])
     allen.made("catalogue", *given)
@@ -104,7 +121,6 @@ def test_whole_files_outlive_a_rule_that_runs_again_and_a_server_that_is_gone(al
     assert allen.jobs("sessions", *given)[f"fetch_session:{FIRST}"] == 1
 
 
-@pytest.mark.slow
 def test_a_session_that_cannot_be_fetched_stops_its_own_cohorts_only(allen, server):
     given = configured(allen, server=server.address, session_types=["three_session_A"])
     allen.made("catalogue", *given)
@@ -118,7 +134,6 @@ def test_a_session_that_cannot_be_fetched_stops_its_own_cohorts_only(allen, serv
     assert (allen.results / "tensors" / f"{THIRD}.json").exists()
 
 
-@pytest.mark.slow
 def test_a_folder_of_allensdk_is_used_as_it_is_and_no_server_is_asked(allen, server):
     folder = allen.root / "boc"
     made_by_allensdk(folder, server, FIRST, THIRD)
@@ -140,7 +155,6 @@ def test_a_folder_of_allensdk_is_used_as_it_is_and_no_server_is_asked(allen, ser
     assert "report_refused" in rules_of(allen.jobs(*given))
 
 
-@pytest.mark.slow
 @pytest.mark.real
 def test_the_real_sessions_are_chosen_from_the_real_table_and_fetched(allen, real_nwb_dir):
     """Of 648 sessions the two that are at hand, through broken connections."""

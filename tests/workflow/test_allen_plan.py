@@ -8,7 +8,7 @@ import pytest
 import yaml
 from glassbox.sessions import layout
 from glassbox.sessions.allen_catalogue import AllenSession, write_allen_catalogue
-from workflow_files import Checkout, rules_of, tiny_nwb
+from workflow_files import Checkout, jobs_of, rules_of, tiny_nwb
 
 STORED = "results/sessions/allen.tsv"
 CONFIG = ("--configfile", "config/allen.yaml")
@@ -31,6 +31,7 @@ def sessions(asked: str = "") -> list[AllenSession]:
             stimuli=STIMULI[session_type],
             failed="false",
             link=f"http://there.example/{number}",
+            events_link=f"http://there.example/e{number}" if number % 16 else "",
             nwb_file=f"ophys_experiment_data/{500_000_000 + number}.nwb" if asked else "",
             asked=asked,
         )
@@ -117,6 +118,29 @@ def test_a_session_without_a_file_is_refused_and_the_others_are_planned(checkout
     jobs = checkout.jobs("tensors", "report_refused", *configured(checkout, per_group=0))
     assert first.session not in of_rule(jobs, "fetch_session")
     assert len(of_rule(jobs, "fetch_session")) == 11
+
+
+def test_events_are_fetched_where_they_are_asked_for_and_sessions_without_are_refused(stored):
+    given = configured(stored, per_group=0, cre_lines=["Cux2-CreERT2"])
+    assert "fetch_events" not in rules_of(stored.jobs("tensors", *given))
+    with (stored.root / "mine.yaml").open("a") as file:
+        file.write("tensors: {signal: events}\n")
+    run = stored.made("--dry-run", "tensors", *given, "--quiet", "reason")
+    jobs = jobs_of(run.stdout + run.stderr)
+    wanted = [s for s in sessions() if (s.cre_line, s.area) == ("Cux2-CreERT2", "VISp")]
+    wanted = [s for s in wanted if s.session_type == "three_session_A"]
+    have = {s.session for s in wanted if s.events_link}
+    assert of_rule(jobs, "fetch_events") == of_rule(jobs, "fetch_session") == have
+    for session in wanted:
+        sentence = f"excluded: {session.session}: tensors.signal is events, and there is no file"
+        assert (sentence in run.stderr + run.stdout) == (session.session not in have)
+
+
+def test_events_that_a_simulated_session_lacks_are_one_sentence(checkout):
+    config = checkout.root / "events.yaml"
+    config.write_text("tensors: {signal: events}\n")
+    said = refusal(checkout.snakemake("--dry-run", "tensors", "--configfile", config))
+    assert "_events.npz: tensors.signal is events" in said and "signal: dff" in said
 
 
 def test_of_a_folder_of_allensdk_the_sessions_that_lie_there_are_used_in_place(checkout):

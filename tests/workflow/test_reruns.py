@@ -23,7 +23,7 @@ ASIDE = {
     "draw_dictionaries",
     "verify_results",
 }
-ASIDE |= {"fetch_catalogue", "fetch_session"}
+ASIDE |= {"fetch_catalogue", "fetch_session", "fetch_events"}
 UNITS = {"measure_units", "relabel_mice", "score_ground_truth"}
 
 

@@ -23,7 +23,7 @@ from glassbox.latency import await_file
 from glassbox.names import file_name
 from glassbox.sections import check_sections
 from glassbox.sessions.allen_catalogue import read_allen_catalogue, uncatalogued
-from glassbox.sessions.allen_source import asked_of, manifest_file
+from glassbox.sessions.allen_source import asked_of, events_beside, manifest_file
 from glassbox.sessions.catalogue import described, read_catalogue
 from glassbox.sessions.cohorts import UNCATALOGUED, cohorts_of
 from glassbox.sessions.simulated_mice import options_of
@@ -76,6 +76,7 @@ with user_errors():
 CATALOGUE = "results/sessions/catalogue.tsv"
 EXCLUDED = "results/sessions/excluded.csv"
 ALLEN_CATALOGUE = "results/sessions/allen.tsv"
+EVENTS = OPTIONS["tensors"].signal == "events"
 FROM_ALLEN = OPTIONS["sessions"].source == "allen"
 # Until it is asked for, one session of unknown name stands for all: every target but `catalogue`
 # wants its file, and is told which command comes first.
@@ -87,7 +88,14 @@ with user_errors():
         await_file(CATALOGUE, longest_s=120)
     elif CATALOGUED:
         _folder = sessions_folder(OPTIONS["sessions"], config["nwb_dir"], workflow.rundir)
-        list_sessions(OPTIONS["sessions"], _folder, workflow.rundir, CATALOGUE, ALLEN_CATALOGUE)
+        list_sessions(
+            OPTIONS["sessions"],
+            _folder,
+            workflow.rundir,
+            CATALOGUE,
+            ALLEN_CATALOGUE,
+            events=EVENTS,
+        )
     _rows = read_catalogue(CATALOGUE) if CATALOGUED else []
     _tasks = stimulus_of_tasks(OPTIONS["decoders"].tasks)
     _cohorts = OPTIONS["cohorts"]
@@ -158,12 +166,29 @@ def manifest_of_allensdk(wildcards):
         return str(manifest_file(OPTIONS["sessions"].allen, workflow.rundir) or "")
 
 
-def link_of_session(wildcards):
-    """The address of its NWB file. Another one, of a corrected file, fetches it anew."""
+def allen_session(wildcards):
     ask_for_catalogue()
     if wildcards.session not in ALLEN:
         raise WorkflowError(f"{wildcards.session}: no such session in {ALLEN_CATALOGUE}.")
-    return ALLEN[wildcards.session].link
+    return ALLEN[wildcards.session]
+
+
+def link_of_session(wildcards):
+    """The address of its NWB file. Another one, of a corrected file, fetches it anew."""
+    return allen_session(wildcards).link
+
+
+def events_link_of_session(wildcards):
+    return allen_session(wildcards).events_link
+
+
+def events_of_session(wildcards):
+    """The file of its events where they take the place of dF/F."""
+    if not EVENTS:
+        return []
+    nwb = nwb_of_session(wildcards)
+    with user_errors():
+        return events_beside(nwb, ALLEN.get(wildcards.session), to_come=bool(FETCHED))
 
 
 def row_of_session(wildcards):

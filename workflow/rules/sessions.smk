@@ -4,6 +4,7 @@
 #         results/sessions/{session}.nwb, .truth.npz     simulated sessions and what was planted
 #         results/sessions/allen.tsv                     what the Allen API has, asked for once
 #         results/sessions/allen/{session}.nwb           sessions fetched from it
+#         results/sessions/allen/{session}_events.npz    their events, where they are asked for
 
 
 wildcard_constraints:
@@ -81,6 +82,27 @@ rule fetch_session:
         " --out {output:q} 2>&1 | tee {log:q}"
 
 
+rule fetch_events:
+    output:
+        update("results/sessions/allen/{session}_events.npz"),
+    log:
+        "results/logs/fetch_events/{session}.log",
+    benchmark:
+        "results/benchmarks/fetch_events/{session}.tsv"
+    conda:
+        "../../envs/allensdk.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(60),
+        downloads=1,
+    params:
+        link=events_link_of_session,
+    shell:
+        'python "$SCRIPTS/fetch_events.py" --link={params.link:q} --out {output:q}'
+        " 2>&1 | tee {log:q}"
+
+
 rule catalogue:
     input:
         ALLEN_CATALOGUE if FROM_ALLEN else [],
@@ -90,3 +112,4 @@ rule sessions:
     input:
         expand("results/sessions/{session}.nwb", session=SIMULATED),
         expand("results/sessions/allen/{session}.nwb", session=FETCHED),
+        expand("results/sessions/allen/{session}_events.npz", session=FETCHED if EVENTS else []),

@@ -1,5 +1,5 @@
 # 2 · tensors
-# needs   the NWB file of a session
+# needs   the NWB file of a session, and its events where they take the place of dF/F
 # makes   results/tensors/{session}.zarr   dF/F, behaviour, trials and splits
 #         results/tensors/{session}.json   its manifest: content hash, shapes, trial counts
 
@@ -7,6 +7,7 @@
 rule convert_session:
     input:
         nwb=nwb_of_session,
+        events=events_of_session,
     output:
         # Snakemake sees only the stamp of a folder; the manifest carries the hash of the content.
         tensor=directory("results/tensors/{session}.zarr"),
@@ -29,7 +30,7 @@ rule convert_session:
     shell:
         'python "$SCRIPTS/convert_session.py" --nwb {input.nwb:q} --out {output.tensor:q}'
         " --manifest {output.manifest:q} --options {params.options:q} --row {params.row:q}"
-        " 2>&1 | tee {log:q}"
+        " --events {input.events:q} 2>&1 | tee {log:q}"
 
 
 rule tensors:

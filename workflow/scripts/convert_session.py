@@ -17,6 +17,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     made.add_argument("--nwb", required=True, help="NWB v1 file of the session")
     made.add_argument("--out", required=True, help="Zarr store to make, {session}.zarr")
     made.add_argument("--manifest", required=True, help="manifest to make, {session}.json")
+    made.add_argument("--events", nargs="?", help="npz file of events, for tensors.signal: events")
     made.add_argument("--options", default="{}", help="section `tensors` as JSON")
     made.add_argument("--row", help="row of the catalogue as JSON; it wins over the file's header")
     return made.parse_args(argv)
@@ -29,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
         options = options_from(TensorOptions, args.options, "tensors")
         row = options_from(Row, args.row, "row") if args.row else None
-        about = convert_session(args.nwb, args.out, args.manifest, options, row)
+        about = convert_session(args.nwb, args.out, args.manifest, options, row, args.events)
         if about["missing"]:
             print(
                 f"warning: {about['source_file']}: the file lacks this metadata: "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ MENDS_ITSELF = (408, 429)  # of the answers below 500 those that another attempt
 
 
 def sessions_of_server(server: str, patience: Patience) -> list[AllenSession]:
-    """All sessions that the API has, one query.
+    """All sessions that the API has, by one query, and the files of their events, by another.
 
     Args:
         server: address of the API; empty: the one that allensdk knows.
@@ -35,7 +35,32 @@ def sessions_of_server(server: str, patience: Patience) -> list[AllenSession]:
 
     api = BrainObservatoryApi(base_uri=server or None)
     experiments = _answer(api.get_ophys_experiments, api.api_url, patience)
-    return _sessions(api, experiments, asked=server, address=api.api_url)
+    if not experiments:
+        raise UserError(f"{api.api_url}: the server knows no session of Visual Coding.")
+
+    def ask_for_events() -> Any:
+        kind = f"well_known_file_type[name$eq{api.OPHYS_EVENTS_FILE_TYPE}]"
+        return api.model_query("WellKnownFile", criteria=kind, num_rows="all", count=False)
+
+    events = {
+        file["attachable_id"]: file for file in _answer(ask_for_events, api.api_url, patience)
+    }
+
+    def addresses(experiment: Experiment) -> dict[str, str]:
+        files = {
+            "link": next(
+                (
+                    file
+                    for file in experiment["well_known_files"]
+                    if file["well_known_file_type"]["name"] == api.NWB_FILE_TYPE
+                ),
+                None,
+            ),
+            "events_link": events.get(experiment["id"]),
+        }
+        return {name: api.api_url + file["download_link"] for name, file in files.items() if file}
+
+    return _sessions(api, experiments, server, addresses)
 
 
 def sessions_of_manifest(manifest: str | Path, asked: str) -> list[AllenSession]:
@@ -89,7 +114,7 @@ def sessions_of_manifest(manifest: str | Path, asked: str) -> list[AllenSession]
             for name, key in keys.items()
         }
 
-    return _sessions(cache.api, experiments, asked, address="", places=places)
+    return _sessions(cache.api, experiments, asked, places)
 
 
 def _answer(ask: Callable[[], Any], server: str, patience: Patience) -> list[Experiment]:
@@ -113,7 +138,7 @@ def _answer(ask: Callable[[], Any], server: str, patience: Patience) -> list[Exp
                 "machine reaches it, or give another address as sessions.allen.server."
             )
         patience.wait(pause, f"{server}: {trouble}")
-    if not isinstance(experiments, list) or not experiments:
+    if not isinstance(experiments, list):
         raise UserError(
             f"{server}: expected the sessions of Visual Coding; the server answers "
             f"{str(experiments)[:200]!r}."
@@ -125,16 +150,15 @@ def _sessions(
     api: Any,
     experiments: list[Experiment],
     asked: str,
-    address: str,
-    places: Callable[[Experiment], dict[str, str]] = lambda experiment: {},
+    files: Callable[[Experiment], dict[str, str]],
 ) -> list[AllenSession]:
+    """The records of the API as sessions; `files` tells where the files of one are."""
     from allensdk.brain_observatory.stimulus_info import stimuli_in_session
 
     found = []
     for whole in experiments:
         try:
             (plain,) = api.simplify_ophys_experiments([whole])
-            links = _links(whole.get("well_known_files", []), address)
             failed = (whole.get("experiment_container") or {}).get("failed")
             found.append(
                 AllenSession(
@@ -148,22 +172,13 @@ def _sessions(
                     session_type=plain["session_type"],
                     stimuli=";".join(stimuli_in_session(plain["session_type"])),
                     failed="true" if failed else "false",
-                    link=links.get(api.NWB_FILE_TYPE, ""),
-                    events_link=links.get(api.OPHYS_EVENTS_FILE_TYPE, ""),
                     asked=asked,
-                    **places(whole),
+                    **files(whole),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                f"{asked or address}: session {whole.get('id', 'without id')}: {error!r} in what "
-                "is told of it; expected a record as allensdk 2.16.2 reads it."
+                f"{asked or 'the Allen API'}: session {whole.get('id', 'without id')}: {error!r} "
+                "in what is told of it; expected a record as allensdk 2.16.2 reads it."
             ) from None
     return found
-
-
-def _links(files: Iterable[dict[str, Any]], address: str) -> dict[str, str]:
-    """The address of each well-known file, by its type; none where no server was asked."""
-    if not address:
-        return {}
-    return {file["well_known_file_type"]["name"]: address + file["download_link"] for file in files}

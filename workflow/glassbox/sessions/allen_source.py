@@ -89,8 +89,9 @@ def allen_rows(
     typed_in: str | Path,
     previous: Iterable[Row] = (),
     ignore_stimuli: Iterable[str] = (),
+    events: bool = False,
 ) -> list[Row]:
-    """A row for each chosen session.
+    """A row for each chosen session; with `events`, one without a file of them is refused.
 
     A session that is to be fetched is described by the stored catalogue alone, before and after
     it has come: nothing is made again because its file arrived. Of a session at hand the header
@@ -98,10 +99,48 @@ def allen_rows(
     """
     chosen = chosen_sessions(options, stored, typed_in)
     rows = [_row(session, bool(options.manifest)) for session in chosen]
-    if not options.manifest:
+    if options.manifest:
+        folder = allen_folder(options, typed_in)
+        rows = rows_of_files(rows, folder, previous, ignore_stimuli)
+        has = [(folder / session.events_file).is_file() for session in chosen]
+    else:
+        has = [bool(session.events_link) for session in chosen]
+    if not events:
         return rows
-    folder = allen_folder(options, typed_in)
-    return rows_of_files(rows, folder, previous, ignore_stimuli)
+    return [row if there else _without_events(row) for row, there in zip(rows, has, strict=True)]
+
+
+def events_beside(nwb: str | Path, session: AllenSession | None, to_come: bool) -> str:
+    """The file of the events of a session.
+
+    Args:
+        nwb: its NWB file. The events lie beside it, `{name}_events.npz`, but in allensdk's folder.
+        session: what the stored catalogue says of it, if it is of one.
+        to_come: it will be fetched.
+
+    Raises:
+        UserError: there is none, and none will come.
+    """
+    nwb = Path(nwb)
+    path = nwb.with_name(f"{nwb.stem}_events.npz")
+    if session is not None and session.events_file:
+        above = len(Path(session.nwb_file).parts) - 1
+        path = nwb.parents[above] / session.events_file
+    if not to_come and not path.is_file():
+        raise UserError(
+            f"{path}: tensors.signal is events, and the file of this session's events is not here; "
+            "put it there, exclude the session with cohorts.exclude, or take dF/F "
+            "(tensors.signal: dff)."
+        )
+    return str(path)
+
+
+def _without_events(row: Row) -> Row:
+    sentence = (
+        f"{row.session}: tensors.signal is events, and there is no file of events of this session; "
+        "exclude it with cohorts.exclude, or take dF/F (tensors.signal: dff)."
+    )
+    return replace(row, problem=row.problem or sentence)
 
 
 def _row(session: AllenSession, at_hand: bool) -> Row:

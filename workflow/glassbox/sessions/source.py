@@ -77,12 +77,14 @@ def list_sessions(
     typed_in: str | Path,
     catalogue: str | Path,
     allen_catalogue: str | Path,
+    events: bool = False,
 ) -> None:
     """Read the headers and write the catalogue where it changed, with the path of each file.
 
     Rows of files that have not changed since the last catalogue are taken over unread. Where the
     last one held other sessions only, a sentence says what happens to their results.
-    `allen_catalogue` is the stored one that `source: allen` chooses from.
+    `allen_catalogue` is the stored one that `source: allen` chooses from; with `events`, sessions
+    of it without a file of events are refused.
     """
     last = previous_rows(catalogue)
     previous = [replace(row, file=os.path.relpath(row.file, folder)) for row in last]
@@ -92,7 +94,7 @@ def list_sessions(
         rows = catalogue_folder(folder, previous, options.ignore_stimuli)
     elif options.source == "allen":
         ignored = options.ignore_stimuli
-        rows = allen_rows(options.allen, allen_catalogue, typed_in, previous, ignored)
+        rows = allen_rows(options.allen, allen_catalogue, typed_in, previous, ignored, events)
     else:
         table = from_here(options.catalogue, typed_in)
         rows = catalogue_from_table(table, previous, options.ignore_stimuli)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -26,14 +27,17 @@ def damage_of_hdf5(path: Path) -> str | None:
         return _without_advice(error)
 
 
-def damage_of_npz(path: Path) -> str | None:
-    """What is wrong with a file of numpy arrays, or None: every checksum is computed."""
+def damage_of_npz(path: Path, array: str) -> str | None:
+    """What is wrong with a file of numpy arrays, or None: it has the array, all checksums hold."""
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
-        return f"{path.name}: {error}"
-    return f"{path.name}: the array {bad} is damaged" if bad else None
+            has = f"{array}.npy" in archive.namelist()
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
+        return f"{path.name}: {str(error)[:1].lower()}{str(error)[1:]}"
+    if bad:
+        return f"{path.name}: the array {bad} is damaged"
+    return None if has else f"{path.name}: the file has no array {array}"
 
 
 def _first_damage(file: h5py.File) -> str | None:

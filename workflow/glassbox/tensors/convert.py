@@ -15,6 +15,7 @@ from zarr.codecs import BloscCodec
 from zarr.errors import ZarrUserWarning
 
 import glassbox
+from glassbox.errors import UserError
 from glassbox.files import (
     replacing_file,
     replacing_folder,
@@ -28,6 +29,7 @@ from glassbox.sessions.header import Header
 from glassbox.sessions.nwb import SERIES_BLOCK, NwbSession, StimulusTable
 from glassbox.sessions.stimuli import CONDITIONS, is_movie
 from glassbox.tensors import splits
+from glassbox.tensors.events import events_by_frames
 from glassbox.tensors.memory import give_large_blocks_back
 from glassbox.tensors.movies import segments
 from glassbox.tensors.options import TensorOptions
@@ -38,6 +40,10 @@ from glassbox.tensors.tasks import TASKS
 # four times faster, and in 15 to 40 % less space. From 1,024 frames windows read slower again.
 CHUNK_FRAMES = 256
 SHARD_BYTES = 4 << 20  # one file holds at most this much dF/F, and memory holds a few of them
+MEANING = {
+    "dff": "dF/F, neither scaled nor filtered",
+    "events": "size of the events detected in dF/F",
+}
 # One thread, one chunk at a time: the bytes and the memory do not depend on the machine.
 ZARR_IN_ORDER = {"async.concurrency": 1, "threading.max_workers": 1}
 # On real dF/F the smallest and the fastest of six tried (49 of 58 MB; zstd: 52).
@@ -50,6 +56,7 @@ def convert_session(
     manifest: str | Path,
     options: TensorOptions,
     row: Row | None = None,
+    events: str | Path | None = None,
 ) -> dict[str, Any]:
     """Write the tensor of an NWB session and its manifest, both whole or not at all.
 
@@ -59,6 +66,7 @@ def convert_session(
         manifest: the manifest to make, `{session}.json`.
         row: the session's row of the catalogue. What it states wins over the file, and the
             stimuli it names have been let pass.
+        events: the npz file of its events, where `options.signal` asks for them.
 
     Returns:
         the manifest.
@@ -66,12 +74,18 @@ def convert_session(
     Raises:
         UserError: the session does not hold what its layout promises.
     """
+    if (options.signal == "events") != (events is not None):
+        raise UserError(
+            f"tensors.signal: {options.signal} is asked for, and a file of events is "
+            f"{'not given' if events is None else f'given, {events}'}; expected one with events "
+            "and none with dff."
+        )
     give_large_blocks_back()
     stimuli = row.stimuli if row is not None else ()
     with sole_writer(out), zarr.config.set(ZARR_IN_ORDER), NwbSession(nwb, stimuli) as session:
         with replacing_folder(out) as folder:
             source = {"file": Path(nwb).name, "sha256": sha256_of_file(nwb)}
-            about = _Writer(folder, session, source, options, row).write()
+            about = _Writer(folder, session, source, options, row, events).write()
             _consolidate(folder)
             about["content_sha256"] = sha256_of_folder(folder)
         with replacing_file(manifest) as partial:
@@ -107,6 +121,7 @@ class _Writer:
     source: dict[str, str]
     options: TensorOptions
     row: Row | None
+    events: str | Path | None
 
     def write(self) -> dict[str, Any]:
         """Fill the folder; returns the manifest without the content hash."""
@@ -131,6 +146,12 @@ class _Writer:
             "source_file": self.source["file"],
             "source_sha256": self.source["sha256"],
         }
+        if self.events is not None:
+            about |= {
+                "signal": "events",
+                "events_file": Path(self.events).name,
+                "events_sha256": sha256_of_file(self.events),
+            }
         units = {"depth_um": "µm", "frame_rate_hz": "Hz"}
         self.root = zarr.create_group(
             self.folder,
@@ -199,7 +220,7 @@ class _Writer:
         return [name for name, (series, _, _) in read.items() if series is not None]
 
     def _dff(self) -> None:
-        """Write dF/F shard by shard, each read once from the source and turned over."""
+        """Write dF/F, or events, shard by shard, each read once and turned over."""
         frames, cells = self.session.n_frames, self.session.n_cells
         step = shard_frames(cells)
         array = self.root.create_array(
@@ -213,12 +234,17 @@ class _Writer:
             dimension_names=("time", "cell"),
             attributes={
                 "units": "1",
-                "long_name": "dF/F, neither scaled nor filtered",
+                "long_name": MEANING[self.options.signal],
                 "coordinates": "cell_specimen_id",
             },
         )
         progress = Progress(frames, f"convert {self.session.header.session}", "frame")
-        with readable_by_frames(self.session, step, self.folder) as source:
+        opened = (
+            readable_by_frames(self.session, step, self.folder)
+            if self.events is None
+            else events_by_frames(self.events, self.session, self.folder)
+        )
+        with opened as source:
             for first in range(0, frames, step):
                 last = min(first + step, frames)
                 array[first:last] = source.dff_frames(first, last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from glassbox.errors import UserError
 
@@ -11,6 +12,8 @@ from glassbox.errors import UserError
 class TensorOptions:
     """How a recording becomes a tensor with trials and splits."""
 
+    signal: Literal["dff", "events"] = "dff"  # what the array dff holds: dF/F, or in its place the
+    # events that the Allen Institute detected in it, `{session}_events.npz` beside the NWB file
     guard_trials: int = 3  # trials left out of training or selection at each border of parts
     jump: float = 1.5  # a frame interval longer than this many median ones is a jump
     movie_segment_frames: int = 15  # of a natural movie in one trial; 15 of its frames last 0.5 s

@@ -8,7 +8,7 @@ on the disk, from which blocks are then read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -43,7 +43,7 @@ def readable_by_frames(session: NwbSession, block: int, beside: Path) -> Iterato
     path = beside.with_name(f"{beside.name}.spool")
     try:
         _unpack(session, chunk, path)
-        yield _Spooled(session, path)
+        yield Spooled((session.n_cells, session.n_frames), path, session.checked)
     finally:
         path.unlink(missing_ok=True)
 
@@ -62,16 +62,23 @@ def _unpack(session: NwbSession, chunk: tuple[int, int], path: Path) -> None:
                     handle.write(row.tobytes())
 
 
-class _Spooled:
-    """Reads blocks of frames from the plain copy."""
+class Spooled:
+    """Reads blocks of frames from a plain copy, f4 (cells, frames)."""
 
-    def __init__(self, session: NwbSession, path: Path):
-        self.session, self.path = session, path
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        path: Path,
+        turned: Callable[[np.ndarray], np.ndarray],
+    ):
+        """`turned` makes (frames, cells) of a block of (cells, frames), and checks it."""
+        self.shape, self.path, self.turned = shape, path, turned
 
     def dff_frames(self, first: int, last: int) -> np.ndarray:
-        block = np.empty((self.session.n_cells, last - first), dtype=np.float32)
+        cells, frames = self.shape
+        block = np.empty((cells, last - first), dtype=np.float32)
         with open(self.path, "rb") as handle:
             for cell, row in enumerate(block):
-                handle.seek((cell * self.session.n_frames + first) * VALUE_BYTES)
+                handle.seek((cell * frames + first) * VALUE_BYTES)
                 handle.readinto(memoryview(row).cast("B"))
-        return self.session.checked(block)
+        return self.turned(block)
