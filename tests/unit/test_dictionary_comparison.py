@@ -46,7 +46,7 @@ def test_every_dictionary_and_baseline_is_measured_on_both_parts(rows):
     trained = [r for r in rows if r["dictionary"] in FEW.architectures]
     assert len(trained) == 2 * 1 * 2 * 2 * 2
     assert {r["dictionary"] for r in rows} - set(FEW.architectures) == set(
-        "pca pca_leading ica raw nmf semi_nmf random difference_in_means".split()
+        "pca pca_leading ica raw nmf semi_nmf random difference_in_means random_decoder".split()
     )
     columns = set(COLUMNS["comparison"])
     assert all(set(r) <= columns and np.isfinite(r["explained_variance"]) for r in rows)

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 
 OPTIONS = FiguresOptions(dpi=60)
 ARCHITECTURES = ("topk", "matching_pursuit")
-BASELINES = ("pca_leading", "random", "difference_in_means")
+BASELINES = tuple(dictionaries.BASELINES)
 
 
 def rows():

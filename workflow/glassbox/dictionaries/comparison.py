@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.randomness import seed_of, torch_generator
+from glassbox.decoders.untrained import untrained
 from glassbox.dictionaries import baselines
 from glassbox.dictionaries.activations import (
     HookTrials,
@@ -20,24 +20,19 @@ from glassbox.dictionaries.activations import (
     open_sessions,
     training_cache,
 )
-from glassbox.dictionaries.agreement import agreement, coherence, random_agreement
 from glassbox.dictionaries.comparison_options import ComparisonOptions
+from glassbox.dictionaries.comparison_rows import PARTS, Row, rows_of
 from glassbox.dictionaries.dictionary import Dictionary
-from glassbox.dictionaries.metrics import reconstruct
 from glassbox.dictionaries.operating_point import operating_point
 from glassbox.dictionaries.options import DictionaryOptions
-from glassbox.dictionaries.rows import dictionary_row
-from glassbox.dictionaries.splice import insertion_scores
-from glassbox.dictionaries.splice_cost import splice_cost
+from glassbox.dictionaries.random_decoder import new_random_decoder
+from glassbox.dictionaries.raw_cells import cell_activity, raw_cells
 from glassbox.dictionaries.stage import runs_of
 from glassbox.dictionaries.train import train_dictionary
 from glassbox.files import replacing_file
 from glassbox.progress import Progress
 from glassbox.tables import write_table
-from glassbox.tensors.splits import SELECTION, TEST, TRAIN
-
-PARTS = {"selection": SELECTION, "test": TEST}
-Row = dict[str, Any]
+from glassbox.tensors.splits import SELECTION, TRAIN
 
 
 def compare_dictionaries(
@@ -50,7 +45,8 @@ def compare_dictionaries(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     runs, wanted = runs_of(decoder_folder), options.compare
-    trained = len(wanted.architectures) * len(wanted.widths) * len(wanted.ks) * len(wanted.seeds)
+    sizes = len(wanted.widths) * len(wanted.ks)
+    trained = sizes * (len(wanted.architectures) * len(wanted.seeds) + 2)  # 2 baselines, one seed
     progress = Progress(len(runs) * trained * options.samples, "compare_dictionaries", "activation")
     rows: list[Row] = []
     sessions = None
@@ -71,6 +67,14 @@ def compare_dictionaries(
             for name, part in PARTS.items()
         }
         for row in compared(cache, trials, readout, options, progress.step):
+            rows.append(about | row)
+        clip = decoder.options.clip_low, decoder.options.clip_high
+        for row in of_cells(trials, cell_activity(sessions, fold, clip), readout, wanted):
+            rows.append(about | row)
+        before = untrained(decoder, seed)
+        cache = training_cache(before, sessions, options)
+        trials = hook_trials(before, sessions)
+        for row in of_untrained(cache, trials, options, progress.step):
             rows.append(about | row)
     progress.close()
     picked = operating_point(rows, wanted.architectures)
@@ -108,28 +112,72 @@ def compared(
                     drawn = seed_of("comparison", seed, width, k)
                     made = train_dictionary(cache, selection, one, drawn, progress).dictionary
                     first = first if first is not None else made.W_dec
-                    yield from _rows(made, trials, readout, seed, k, first)
+                    yield from rows_of(made, trials, readout, seed, k, first)
     for seed in wanted.seeds:
         for k in wanted.ks:
-            for made in of_baselines(cache, trials, k, min(wanted.widths), seed, wanted):
-                yield from _rows(made, trials, readout, seed, k, None)
+            for made in of_baselines(cache, trials, k, seed, wanted):
+                yield from rows_of(made, trials, readout, seed, k)
+    for one, seed in _sizes(options):
+        made = train_dictionary(cache, selection, one, seed, progress, new_random_decoder)
+        yield from rows_of(made.dictionary, trials, readout, wanted.seeds[0], one.k)
+
+
+def of_untrained(
+    cache: torch.Tensor,
+    trials: HookTrials,
+    options: DictionaryOptions,
+    progress: Callable[[int, str], None] | None = None,
+) -> Iterator[Row]:
+    """Rows of TopK dictionaries of the latents of an untrained decoder, measured on the same.
+
+    It answers by chance, so there is nothing that a splice could cost.
+    """
+    selection = trials.in_part(SELECTION).latents.flatten(0, 1)
+    for one, seed in _sizes(options):
+        made = train_dictionary(cache, selection, one, seed, progress).dictionary
+        made.architecture = "untrained_decoder"
+        yield from rows_of(made, trials, None, options.compare.seeds[0], one.k)
+
+
+def _sizes(options: DictionaryOptions) -> Iterator[tuple[DictionaryOptions, int]]:
+    """TopK of every width and k, and what its training is drawn from, for the first seed."""
+    wanted = options.compare
+    for width in wanted.widths:
+        for k in wanted.ks:
+            one = replace(options, architecture="topk", width=width, k=k)
+            yield one, seed_of("comparison", wanted.seeds[0], width, k)
+
+
+def of_cells(
+    trials: HookTrials,
+    cells: torch.Tensor,
+    readout: dict[str, Callable],
+    wanted: ComparisonOptions,
+) -> Iterator[Row]:
+    """Rows of raw cells, whose activity in all trials is given, (trials, cells)."""
+    for k in wanted.ks:
+        yield from rows_of(
+            raw_cells(trials, cells, k), trials, readout, wanted.seeds[0], k, cells=cells
+        )
 
 
 def of_baselines(
     cache: torch.Tensor,
     trials: HookTrials,
     k: int,
-    width: int,
     seed: int,
     wanted: ComparisonOptions,
 ) -> Iterator[Dictionary]:
     """The baselines; those without randomness once, for the first seed."""
-    factors = min(width, 2 * cache.shape[1])  # their codes are found by iteration: more cost much
+    factors = min(
+        *wanted.widths, 2 * cache.shape[1]
+    )  # their codes are found by iteration: more cost much
     some = torch_generator("baselines", seed)
     few = cache[torch.randperm(len(cache), generator=some)[: wanted.baseline_samples]]
     yield baselines.ica(few, k, seed)
     yield baselines.semi_nmf(few, k, factors, seed)
-    yield baselines.random_dictionary(cache, k, width, seed)
+    for width in wanted.widths:
+        yield baselines.random_dictionary(cache, k, width, seed)
     if seed == wanted.seeds[0]:
         yield baselines.leading_pca(cache, k)
         yield baselines.pca(cache, k)
@@ -140,38 +188,3 @@ def of_baselines(
             latents = train.latents.shape[1]
             labels = {task: label.repeat(latents) for task, label in train.labels.items()}
             yield baselines.difference_in_means(train.latents.flatten(0, 1), labels)
-
-
-def _rows(
-    made: Dictionary,
-    trials: HookTrials,
-    readout: dict[str, Callable],
-    seed: int,
-    k: int,
-    first: torch.Tensor | None,
-) -> Iterator[Row]:
-    train = trials.in_part(TRAIN).latents
-    dead = reconstruct(made, train.flatten(0, 1), block=2048).dead_fraction
-    alike = by_chance = None
-    if first is not None and first is not made.W_dec:
-        alike = agreement(first, made.W_dec).matched_cosine
-        by_chance = random_agreement(made.width, made.width, made.dim, seed).matched_cosine
-    for name, part in PARTS.items():
-        shown = trials.in_part(part)
-        scores = insertion_scores(
-            made, shown.latents, shown.labels, readout[name], 1, torch_generator(0), train.mean(0)
-        )
-        seen = reconstruct(made, shown.latents.flatten(0, 1), block=2048)
-        about = {
-            "dictionary": made.architecture,
-            "width": made.width,
-            "k": k,
-            "dictionary_seed": seed,
-            "part": name,
-            "agreement": alike,
-            "agreement_chance": by_chance,
-            "explained_variance": seen.explained_variance,
-            **splice_cost(scores),
-        }
-        row = dictionary_row(about, "", seen, dead, scores, 0.0, coherence(made.W_dec)[0])
-        yield {name: value for name, value in row.items() if name not in ("fold", "fvu", "epochs")}

@@ -57,6 +57,7 @@ def train_dictionary(
     options: DictionaryOptions,
     seed: int,
     progress: Callable[[int, str], None] | None = None,
+    new: Callable[[int, DictionaryOptions], Dictionary] = new_dictionary,
 ) -> Trained:
     """Learn a dictionary and keep the weights that explain the selection block best.
 
@@ -66,6 +67,7 @@ def train_dictionary(
         options: widths, lengths, rates.
         seed: of the initialisation and of the order of samples.
         progress: called with the number of activations of each step and a short note.
+        new: makes the dictionary that is trained, from the size of an activation and the options.
 
     Returns:
         The dictionary with centre and scale folded into its weights, so that it takes raw
@@ -79,7 +81,7 @@ def train_dictionary(
     steps = max(1, options.samples // batch)
     look_every = max(1, steps // options.checks)
 
-    dictionary = new_dictionary(dim, options)
+    dictionary = new(dim, options)
     dictionary.initialise(train, generator)
     optimiser = torch.optim.Adam(
         dictionary.parameters(), lr=options.learning_rate, betas=(0.9, 0.999)

@@ -43,6 +43,9 @@ BASELINES = {
     "raw": "raw latents",
     "difference_in_means": "difference in means",
     "random": "random directions",
+    "random_decoder": "random, frozen rows",
+    "raw_cells": "raw cells",
+    "untrained_decoder": "untrained decoder",
 }
 TO_BEAT = "pca_leading"
 SHOWN_IN_FULL = (TO_BEAT, "random")  # far below them nothing is worth the room
@@ -163,7 +166,8 @@ def _note(table: pd.DataFrame) -> str:
         f"Star: the operating point ({said}). Rule, on selection trials alone: the smallest k, "
         "then the smallest width, of the dictionaries whose log-probability is within one standard "
         "error (over trials; dashed) of the best, that explain more than leading PCA and have "
-        "fewer than 10% dead units; where there is none, the best."
+        "fewer than 10% dead units; where there is none, the best. The untrained decoder's "
+        "dictionaries are measured on its own latents."
     )
 
 
@@ -198,9 +202,12 @@ def _draw_panel(axes, rows: pd.DataFrame, widths: list[float]) -> None:
     if not len(rows):
         style.say_instead(axes, "not in the table")
         return
-    for name, its in rows[rows.kind == "baseline"].groupby("dictionary"):
-        its = its.sort_values("place")
-        axes.plot(its.place, its.value, **_look_of_baseline(name), zorder=2)
+    for name, of_name in rows[rows.kind == "baseline"].groupby("dictionary"):
+        # A basis of k directions has another width at each k: one line all the same.
+        several = of_name.k.duplicated().any()
+        for _, its in of_name.groupby("width") if several else ((name, of_name),):
+            its = its.sort_values("place")
+            axes.plot(its.place, its.value, **_look_of_baseline(name), zorder=2)
     trained = rows[rows.kind == "dictionary"]
     for (name, width), its in trained.groupby(["dictionary", "width"]):
         its = its.sort_values("place")
