@@ -67,6 +67,13 @@ def test_adding_a_session_adds_exactly_its_jobs(folder):
     assert named == cohorts
 
 
+def test_jobs_run_in_the_environment_of_snakemake_where_it_is_not_activated(folder):
+    up_to_date(folder)
+    (folder.results / "tensors" / "sim-Rorb-02.json").unlink()
+    folder.made("tensors", *CONFIG, PATH="/usr/bin:/bin")
+    assert (folder.results / "tensors" / "sim-Rorb-02.json").exists()
+
+
 def test_a_truncated_file_is_refused_and_the_other_sessions_are_unharmed(folder):
     broken = folder.root / "mine" / "sim-Rorb-02.nwb"
     break_header(broken)

@@ -41,11 +41,16 @@ gc.freeze()
 gc.set_threshold(50_000)
 
 # Each job's shell finds the library and the scripts, whatever its working directory and its
-# environment are, and fails when any part of a pipe fails.
+# environment are, and fails when any part of a pipe fails. Its python is Snakemake's own, also where
+# that environment is not activated; under --sdm it is the rule's.
 _library = shlex.quote(str(HOUSE)).replace("{", "{{").replace("}", "}}")
 _scripts = shlex.quote(str(HOUSE / "scripts")).replace("{", "{{").replace("}", "}}")
+_python = shlex.quote(str(Path(sys.executable).parent)).replace("{", "{{").replace("}", "}}")
+_deployed = workflow.deployment_settings and workflow.deployment_settings.deployment_method
 shell.prefix(
-    "set -euo pipefail; " f"export PYTHONNOUSERSITE=1 PYTHONPATH={_library} SCRIPTS={_scripts}; "
+    "set -euo pipefail; "
+    + ("" if _deployed else f"export PATH={_python}:$PATH; ")
+    + f"export PYTHONNOUSERSITE=1 PYTHONPATH={_library} SCRIPTS={_scripts}; "
 )
 
 
