@@ -184,6 +184,16 @@ def test_the_cre_line_of_a_fresh_mouse_is_not_seen_by_the_fit(folders):
     assert all(torch.equal(same[name], v) for name, v in one.model.state_dict().items())
 
 
+def test_a_mouse_without_a_task_is_fitted_by_the_others(folders):
+    decoder = FittedDecoder.load(folders / "decoders", 0, 1)
+    assert len(decoder.tasks) > 1
+    mouse = fresh_mice("Cux2-CreERT2", 1)[0]
+    data = session_of(fresh_session(SIMULATE, mouse.session, 0), decoder)
+    first = next(iter(data.labels))
+    adapted = adapt(decoder, replace(data, labels={first: data.labels[first]}))
+    assert set(adapted.tasks) == set(decoder.tasks)
+
+
 def test_genotype_explains_nothing_where_the_lines_are_one(folders):
     (run,) = frozen_runs(folders / "dictionaries", folders / "decoders")
     simulate = replace(SIMULATE, genotype_effect=0.0)

@@ -314,6 +314,8 @@ def _selection_results(model: Decoder, run: Run, data: _Data) -> dict[str, Resul
         places = trials.in_part(run.fold, SELECTION)
         windows = data.windows[key][torch.from_numpy(places).to(model.device)]
         for task, table in predicted(model, *key, windows).items():
+            if task not in trials.labels:
+                continue  # simulated trials that a decoder is shown have no behaviour
             label = trials.labels[task][places]
             known = is_counted(label)
             answers[task].append(table[known])
