@@ -283,10 +283,11 @@ def legend_of_lines(figure: Figure, looks: dict[str, tuple[str, str]]) -> None:
         for name, (colour, marker) in looks.items()
     ]
     if handles:
+        above = 0.034 / figure.get_figheight()  # inches: its padding, whatever the height
         figure.legend(
             handles=handles,
             loc="upper right",
-            bbox_to_anchor=(1.0, 1.01),
+            bbox_to_anchor=(1.0, 1 + above),
             ncols=min(len(handles), 3),
             handletextpad=0.1,
             columnspacing=1.0,
