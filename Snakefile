@@ -15,7 +15,6 @@ configfile: Path(workflow.current_basedir) / "config" / "config.yaml"
 report: "report/workflow.rst"
 
 
-include: "workflow/rules/scheduler.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/sessions.smk"
 include: "workflow/rules/tensors.smk"

@@ -18,7 +18,13 @@ from glassbox.sessions import layout
 from glassbox.sessions.catalogue import catalogue_folder, catalogue_from_table, described
 from glassbox.sessions.nwb import NwbSession
 from glassbox.tensors import convert, spool
-from glassbox.tensors.convert import CHUNK_FRAMES, SHARD_BYTES, convert_session, shard_frames
+from glassbox.tensors.convert import (
+    CHUNK_BYTES,
+    SHARD_BYTES,
+    chunk_frames,
+    convert_session,
+    shard_frames,
+)
 from glassbox.tensors.options import TensorOptions
 from glassbox.tensors.store import open_session
 from tiny_nwb import GRATINGS, MOVIE, add_movie, add_scenes, replace, tiny_nwb
@@ -195,9 +201,15 @@ def test_xarray_opens_the_tensor_without_a_warning(tmp_path, recwarn):
 
 @pytest.mark.parametrize("cells", [1, 5, 254, 2_000, 100_000])
 def test_a_shard_is_bounded_in_bytes_and_made_of_whole_chunks(cells):
-    frames = shard_frames(cells)
-    assert frames % CHUNK_FRAMES == 0
-    assert frames * cells * 4 <= max(SHARD_BYTES, CHUNK_FRAMES * cells * 4)
+    frames, of_chunk = shard_frames(cells), chunk_frames(cells)
+    assert frames % of_chunk == 0
+    assert frames * cells * 4 <= max(SHARD_BYTES, of_chunk * cells * 4)
+
+
+def test_a_chunk_is_bounded_in_bytes_and_no_longer_than_few_cells_want():
+    assert [chunk_frames(cells) for cells in (1, 47, 128, 254, 2_000)] == [256, 256, 128, 64, 64]
+    for cells in range(64, 257):
+        assert CHUNK_BYTES / 2 < chunk_frames(cells) * cells * 4 <= CHUNK_BYTES
 
 
 @pytest.mark.parametrize("trials", [20, 80])
@@ -217,17 +229,17 @@ def test_no_block_that_is_read_grows_with_the_session(tmp_path, monkeypatch, sma
     spy("dff", NwbSession, "dff_values")
     spy("times", NwbSession, "_increasing")
     converted(tiny_nwb(tmp_path / "a.nwb", trials=trials), tmp_path)
-    assert largest == {"dff": CHUNK_FRAMES * 5 * 4, "times": 101 * 8}
+    assert largest == {"dff": chunk_frames(5) * 5 * 4, "times": 101 * 8}
 
 
-@pytest.mark.parametrize(("chunk_frames", "chunks"), [(None, 3), (1000, 3 * 4)])
+@pytest.mark.parametrize(("frames_of_source", "chunks"), [(None, 3), (1000, 3 * 4)])
 def test_a_recording_in_long_chunks_is_unpacked_once_and_converts_to_the_same_bytes(
-    tmp_path, monkeypatch, small_shards, chunk_frames, chunks
+    tmp_path, monkeypatch, small_shards, frames_of_source, chunks
 ):
     plain = tiny_nwb(tmp_path / "plain.nwb")
     with NwbSession(plain) as session:
         frames = session.n_frames
-    long = tiny_nwb(tmp_path / "long.nwb", chunks=(2, chunk_frames or frames))
+    long = tiny_nwb(tmp_path / "long.nwb", chunks=(2, frames_of_source or frames))
     reads = []
     read = NwbSession.dff_values
     monkeypatch.setattr(
@@ -235,7 +247,7 @@ def test_a_recording_in_long_chunks_is_unpacked_once_and_converts_to_the_same_by
     )
     with (
         NwbSession(long) as session,
-        spool.readable_by_frames(session, CHUNK_FRAMES, tmp_path / "x") as source,
+        spool.readable_by_frames(session, chunk_frames(5), tmp_path / "x") as source,
     ):
         blocks = [source.dff_frames(j, min(j + 64, frames)) for j in range(0, frames, 64)]
     assert len(reads) == chunks  # five cells in chunks of two

@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from glassbox.errors import UserError
-from glassbox.figures import ablation, decoding, decoding_panels, insertion, units
+from glassbox.figures import (
+    ablation,
+    ablation_panels,
+    decoding,
+    decoding_panels,
+    insertion,
+    units,
+)
 from glassbox.figures.choose import main_cohort
 from glassbox.figures.columns import FIGURE_COLUMNS
 from glassbox.figures.options import FiguresOptions
@@ -29,8 +36,8 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 OPTIONS = FiguresOptions(resamples=100, dpi=60)
 MODULES = {"decoding": decoding, "insertion": insertion, "units": units, "ablation": ablation}
-DRAWS = {name: module.draw for name, module in MODULES.items() if name != "decoding"}
-DRAWS["decoding"] = decoding_panels.draw
+PANELS = {"decoding": decoding_panels, "ablation": ablation_panels}  # where they stand apart
+DRAWS = {name: PANELS.get(name, module).draw for name, module in MODULES.items()}
 TAKES = {
     "decoding": ("decoding", "comparisons"),
     "insertion": ("insertion", "decoding"),
@@ -263,7 +270,7 @@ def test_the_matrix_stands_at_a_dose_at_which_every_variable_has_matched_sets(co
     assert {r["n_units"] for r in cells} == {16}
     assert len(cells) == 9
     fixed = rows_of("ablation", cohort, FiguresOptions(resamples=100, dose=64))
-    texts = ablation._cell_text(_frame(fixed, "direction", "direction"))
+    texts = ablation_panels._cell_text(_frame(fixed, "direction", "direction"))
     assert texts.endswith("no match")
 
 

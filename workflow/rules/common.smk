@@ -14,6 +14,7 @@ HOUSE = Path(workflow.current_basedir).parent.resolve()
 sys.path.insert(0, str(HOUSE))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 from glassbox.code import Kept, code_of_script
 from glassbox.configuration import checked, read_schema
@@ -21,6 +22,7 @@ from glassbox.errors import user_errors
 from glassbox.files import sha256_of_folder
 from glassbox.latency import await_file
 from glassbox.names import file_name
+from glassbox.scheduler import keep_one_timer
 from glassbox.sections import check_sections
 from glassbox.sessions.allen_catalogue import read_allen_catalogue, uncatalogued
 from glassbox.sessions.allen_source import asked_of, events_beside, manifest_file
@@ -34,6 +36,8 @@ from glassbox.sessions.source import (
     write_excluded,
 )
 from glassbox.tensors.tasks import stimulus_of_tasks
+
+keep_one_timer(JobScheduler)
 
 # Thousands of jobs are planned and all live to the end: to look through them for garbage again and
 # again took a third of the planning.

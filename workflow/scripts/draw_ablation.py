@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from glassbox.cli import parser
 from glassbox.errors import user_errors
+from glassbox.figures.arguments import figure_arguments
 
 
 def main(argv: list[str] | None = None) -> int:
-    arguments = parser(__doc__)
+    arguments = figure_arguments(__doc__)
     arguments.add_argument(
         "--ablation", required=True, metavar="CSV", help="the table ablation.csv"
     )
     arguments.add_argument(
         "--confusion", required=True, metavar="CSV", help="the table confusion.csv"
     )
-    arguments.add_argument("--pdf", required=True, metavar="FILE", help="figure to write")
-    arguments.add_argument("--png", required=True, metavar="FILE", help="figure to write")
-    arguments.add_argument("--csv", required=True, metavar="FILE", help="drawn numbers to write")
-    arguments.add_argument("--options", default="{}", metavar="JSON", help="section `figures`")
     args = arguments.parse_args(argv)
     with user_errors():
-        from glassbox.figures import ablation
+        from glassbox.figures import ablation, ablation_panels
         from glassbox.figures.options import FiguresOptions
         from glassbox.figures.output import write_figure
         from glassbox.figures.read import read_table
@@ -33,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
             options,
         )
         paths, inputs = (args.pdf, args.png, args.csv), (args.ablation, args.confusion)
-        write_figure("ablation", numbers, ablation.draw, *paths, options, inputs)
+        write_figure("ablation", numbers, ablation_panels.draw, *paths, options, inputs)
     return 0
 
 

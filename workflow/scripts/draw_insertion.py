@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from glassbox.cli import parser
 from glassbox.errors import user_errors
+from glassbox.figures.arguments import figure_arguments
 
 
 def main(argv: list[str] | None = None) -> int:
-    arguments = parser(__doc__)
+    arguments = figure_arguments(__doc__)
     arguments.add_argument(
         "--insertion", required=True, metavar="CSV", help="the table insertion.csv"
     )
     arguments.add_argument(
         "--decoding", required=True, metavar="CSV", help="the table decoding.csv"
     )
-    arguments.add_argument("--pdf", required=True, metavar="FILE", help="figure to write")
-    arguments.add_argument("--png", required=True, metavar="FILE", help="figure to write")
-    arguments.add_argument("--csv", required=True, metavar="FILE", help="drawn numbers to write")
-    arguments.add_argument("--options", default="{}", metavar="JSON", help="section `figures`")
     args = arguments.parse_args(argv)
     with user_errors():
         from glassbox.figures import insertion
