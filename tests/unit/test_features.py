@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from glassbox.decoders.features import TrialFrames, bins_of, read_frames
+from glassbox.decoders.features import TrialFrames, inputs_of, read_frames
 
 CELLS = 3
 WIDE = (-1e9, 1e9)
@@ -27,24 +27,29 @@ def recording(rate_hz, duration_s, onsets, frames, after_jump=()):
     )
 
 
-def frames_in(bins):
-    """The first and last frame of each bin, from the onset."""
-    return [(each.start, each.stop - 1) for each in bins]
+def frames_in(weights):
+    """By input, the first and last frame that it adds, then those that it takes away."""
+    found = []
+    for row in weights:
+        parts = [np.flatnonzero(row > 0), np.flatnonzero(row < 0)]
+        found.append(tuple(int(end) for part in parts if len(part) for end in part[[0, -1]]))
+    return found
 
 
 def test_a_flashed_trial_is_its_frames_0_to_3_and_5_to_10_and_10_to_15():
     read = read_frames(recording(30.0, 0.25, [40, 48, 55], 100), "static_gratings", np.array([1]))
-    assert {name: frames_in(bins) for name, bins in read.bins.items()} == {
-        "three_bins": [(0, 2), (5, 9), (10, 14)]
+    assert {name: frames_in(weights) for name, weights in read.weights.items()} == {
+        "three_bins": [(3, 5), (8, 12), (13, 17)],
+        "rise": [(9, 17, 0, 5)],
     }
-    assert np.array_equal(read.frames[0, 0], 48 + np.arange(15))
-    assert np.array_equal(read.frames[0, 2], 2048 + np.arange(15))
+    assert np.array_equal(read.frames[0, 0], 45 + np.arange(18))  # from 3 frames before the onset
+    assert np.array_equal(read.frames[0, 2], 2045 + np.arange(18))
 
 
 def test_a_long_trial_is_its_mean_or_its_thirds_from_first_to_last_frame():
     tensor = recording(30.1, 60 / 30.1, [10, 100], 200)
     read = read_frames(tensor, "drifting_gratings", np.array([0, 1]))
-    assert {name: frames_in(bins) for name, bins in read.bins.items()} == {
+    assert {name: frames_in(weights) for name, weights in read.weights.items()} == {
         "mean": [(0, 59)],
         "thirds": [(0, 19), (20, 39), (40, 59)],
     }
@@ -54,9 +59,10 @@ def test_a_long_trial_is_its_mean_or_its_thirds_from_first_to_last_frame():
 @pytest.mark.parametrize("rate_hz", [12.0, 30.1, 60.0])
 def test_bins_mean_the_same_time_at_every_frame_rate(rate_hz):
     read = read_frames(recording(rate_hz, 0.25, [20], 200), "natural_scenes", np.array([0]))
-    frames = read.bins["three_bins"]
-    middles = [np.mean(np.arange(each.start, each.stop) + 0.5) / rate_hz for each in frames]
-    expected = [np.mean(edges) for edges in bins_of(0.25)["three_bins"]]
+    frames = frames_in(read.weights["three_bins"])
+    onset = 20 - read.frames[0, 0, 0]
+    middles = [((first + last + 1) / 2 - onset) / rate_hz for first, last in frames]
+    expected = [np.mean(edges) for edges in inputs_of(0.25)["three_bins"]]
     assert np.allclose(middles, expected, atol=0.5 / rate_hz)
 
 
@@ -71,6 +77,13 @@ def test_features_are_bins_of_frames_scaled_by_the_frames_of_training_trials():
         assert np.allclose(row[:, cell], (np.array(expected) - mean) / deviation, atol=1e-4)
 
 
+def test_the_rise_is_the_answer_less_what_was_there_at_the_onset():
+    read = read_frames(recording(30.0, 0.25, [10, 40, 60], 100), "x", np.arange(3))
+    inputs = read.features(np.array([True, True, False]), WIDE)["rise"]
+    deviation = read.frames[:2].std(axis=(0, 2))
+    assert np.allclose(inputs, (10 - -0.5) / deviation, atol=1e-4)
+
+
 def test_a_trial_that_leaves_the_recording_or_meets_a_jump_is_the_mean():
     tensor = recording(30.0, 0.25, [10, 40, 60, 90], 100, after_jump=[65])
     read = read_frames(tensor, "static_gratings", np.arange(4))
@@ -81,9 +94,9 @@ def test_a_trial_that_leaves_the_recording_or_meets_a_jump_is_the_mean():
 
 
 def made_frames(rng, n=50):
-    bins = {"mean": (slice(0, 6),)}
+    weights = {"mean": np.full((1, 6), 1 / 6)}
     frames = rng.normal(3, 2, size=(n, CELLS, 6)).astype(np.float32)
-    return TrialFrames(frames, np.ones(n, dtype=bool), bins)
+    return TrialFrames(frames, np.ones(n, dtype=bool), weights)
 
 
 def test_features_are_scaled_on_training_trials_alone():
@@ -105,5 +118,5 @@ def test_frames_far_from_a_cells_mean_are_clipped_before_they_are_averaged():
 
 def test_a_cell_that_never_changes_is_not_divided_by_zero():
     frames = np.ones((10, CELLS, 6), dtype=np.float32)
-    read = TrialFrames(frames, np.ones(10, dtype=bool), {"mean": (slice(0, 6),)})
+    read = TrialFrames(frames, np.ones(10, dtype=bool), {"mean": np.full((1, 6), 1 / 6)})
     assert not read.features(np.arange(10) < 5, WIDE)["mean"].any()
