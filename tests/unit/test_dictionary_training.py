@@ -8,12 +8,8 @@ from glassbox.dictionaries.dictionary import FIRED
 from glassbox.dictionaries.metrics import Reconstruction, loss_recovered, reconstruct
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.dictionaries.topk import TopKDictionary
-from glassbox.dictionaries.train import (
-    MOST_DEAD_WINDOW,
-    dead_window,
-    learning_rate_at,
-    train_dictionary,
-)
+from glassbox.dictionaries.train import train_dictionary
+from glassbox.dictionaries.training import MOST_DEAD_WINDOW, dead_window, learning_rate_at
 from glassbox.errors import UserError
 from glassbox.options import options_from
 from torch.nn.functional import normalize
