@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 import yaml
 from slurm_runs import MANIFEST, jobs_in_queue, plant, submitted
-from test_environments import rules_with_environment
+from test_environments import RULE, rules_with_environment
 from workflow_files import ROOT, bytes_of, environment
 
 PROFILE = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
@@ -46,15 +47,32 @@ def dry_run(checkout, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_rules_of_the_decoder_ask_for_a_gpu_only_where_the_configuration_does(checkout, device):
-    checkout.edit("tiny.yaml", "decoders:\n", f"decoders:\n  device: {device}\n")
-    for part in dry_run(checkout).split("\nrule ")[1:]:
-        asks = "gpu=1" in part
-        uses = part.split(":")[0] in (
-            "train_decoder train_dictionary ablate_units ablate_genotype fit_few_trials".split()
-        )
-        assert asks == (uses and device == "cuda"), part
+@pytest.mark.parametrize(("device", "devices"), [("cpu", 2), ("cuda", 1), ("cuda", 2)])
+def test_training_alone_asks_for_gpus_and_for_as_many_as_it_uses(checkout, device, devices):
+    given = f"decoders:\n  device: {device}\n  devices: {devices}\n"
+    checkout.edit("tiny.yaml", "decoders:\n", given)
+    parts = dry_run(checkout).split("\nrule ")[1:]
+    rules = {part.split(":")[0] for part in parts}
+    assert {"train_decoder", "train_dictionary", "ablate_units"} <= rules
+    for part in parts:
+        uses = device == "cuda" and part.startswith("train_decoder:")
+        asked = re.findall(r"\bgpu=([1-9]\d*)", part)
+        assert asked == ([str(devices)] if uses else []), part
+
+
+def test_every_rule_that_is_submitted_says_its_memory_minutes_and_threads():
+    """All but those that only name others, and those that need what stands beside the results."""
+    with_script = {rule for rule, _ in rules_with_environment()}
+    snakefile = (ROOT / "Snakefile").read_text()
+    local = set(
+        re.search(r"^localrules:\n((?:    .*\n)+)", snakefile, re.MULTILINE).group(1).split()
+    )
+    local = {name.rstrip(",") for name in local}
+    assert local & with_script == {"fetch_catalogue", "record_provenance"}
+    for file in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]:
+        for rule, body in RULE.findall(file.read_text()):
+            said = set(re.findall(r"^ +(threads|mem_mb|runtime)[:=]", body, re.MULTILINE))
+            assert rule in local or said == {"threads", "mem_mb", "runtime"}, rule
 
 
 FEWER_JOBS = [f"{rule}=cohort" for rule in ("train_dictionary", "measure_units", "ablate_units")]

@@ -71,9 +71,9 @@ def as_json(section):
     return json.dumps(section, sort_keys=True)
 
 
-def decoder_device():
-    """GPUs that a job of the decoder asks a cluster for."""
-    return int(config["decoders"]["device"] == "cuda")
+def gpus_of_training():
+    """GPUs that training a decoder asks a cluster for; whatever looks into it runs on CPUs."""
+    return config["decoders"]["devices"] if config["decoders"]["device"] == "cuda" else 0
 
 
 # A wrong key ends here, with one sentence that says where it stands.

@@ -28,7 +28,7 @@ rule train_decoder:
     resources:
         mem_mb=cohort_memory,
         runtime=cohort_minutes,
-        gpu=decoder_device(),
+        gpu=gpus_of_training(),
     params:
         code=code_of("train_decoder"),
         options=as_json(config["decoders"]),
@@ -113,7 +113,6 @@ rule fit_few_trials:
     resources:
         mem_mb=cohort_memory,
         runtime=cohort_minutes,
-        gpu=decoder_device(),
     params:
         code=code_of("fit_few_trials"),
         options=as_json(config["decoders"]),

@@ -32,7 +32,6 @@ rule train_dictionary:
     resources:
         mem_mb=cohort_memory,
         runtime=cohort_minutes,
-        gpu=decoder_device(),
     params:
         code=code_of("train_dictionary"),
         options=as_json(

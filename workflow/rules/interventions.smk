@@ -25,7 +25,6 @@ rule ablate_units:
     resources:
         mem_mb=cohort_memory,
         runtime=cohort_minutes,
-        gpu=decoder_device(),
     params:
         code=code_of("ablate_units"),
         options=as_json(config["interventions"]),
@@ -60,7 +59,6 @@ rule ablate_genotype:
     resources:
         mem_mb=by_attempt(memory_of(DECODED)),
         runtime=by_attempt(240),
-        gpu=decoder_device(),
     params:
         code=code_of("ablate_genotype"),
         options=as_json(config["interventions"]),
