@@ -23,6 +23,7 @@ include: "workflow/rules/dictionaries.smk"
 include: "workflow/rules/units.smk"
 include: "workflow/rules/interventions.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/claims.smk"
 include: "workflow/rules/provenance.smk"
 
 
@@ -42,6 +43,7 @@ localrules:
     interventions,
     tables,
     figures,
+    claims,
     record_provenance,
     provenance,
 
@@ -69,6 +71,7 @@ rule all:
     input:
         rules.tensors.input,
         rules.figures.input,
+        rules.claims.input,
         rules.record_provenance.output,
         rules.report_refused.output if REFUSED else [],
 
@@ -82,4 +85,7 @@ onerror:
 
 
 onsuccess:
-    print("Figures: results/figures/ · tables: results/tables/ · logs: results/logs/")
+    print(
+        "Figures: results/figures/ · tables: results/tables/ · claims: results/claims.json · "
+        "logs: results/logs/"
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from glassbox.code import imports_of
 
 HOUSE = Path(__file__).parents[2] / "workflow"
-STAGES = "sessions tensors decoders dictionaries units interventions figures".split()
+STAGES = "sessions tensors decoders dictionaries units interventions figures claims".split()
 HEAVY = {"torch": {"decoders", "dictionaries", "interventions"}, "matplotlib": {"figures"}}
 # The composition root, for the controller alone: it knows the options of every stage.
 ROOT_OF_ALL = "glassbox.sections"

@@ -9,6 +9,7 @@ from workflow_files import rules_of
 CONFIG = ("--configfile", "tiny.yaml")
 TABLES_AND_FIGURES = {
     "assemble_tables",
+    "judge_claims",
     "draw_decoding",
     "draw_insertion",
     "draw_units",

@@ -22,7 +22,10 @@ def test_every_rule_of_the_profile_exists_and_every_figure_is_drawn_in_one_job()
     rules = {rule for rule, _ in rules_with_environment()}
     arrays = set(PROFILE["slurm-array-jobs"].split(","))
     assert set(GROUPS) | arrays <= rules
-    drawn = {rule for rule in rules if rule.startswith("draw_")} | {"assemble_tables"}
+    drawn = {rule for rule in rules if rule.startswith("draw_")} | {
+        "assemble_tables",
+        "judge_claims",
+    }
     assert {rule for rule, group in GROUPS.items() if group == "figures"} == drawn
     assert not set(GROUPS) & arrays, "a job of a group is no task of an array"
 

@@ -71,8 +71,8 @@ class Checkout:
 
 # And the record of the results, which follows whatever is made.
 TARGET_RULES = frozenset(
-    "all sessions tensors decoders dictionaries units interventions tables figures provenance "
-    "record_provenance".split()
+    "all sessions tensors decoders dictionaries units interventions tables figures claims "
+    "provenance record_provenance".split()
 )
 _JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glassbox.claims.options import ClaimOptions
 from glassbox.configuration import place_of
 from glassbox.decoders.options import DecoderOptions
 from glassbox.dictionaries.options import DictionaryOptions
@@ -44,6 +45,7 @@ SECTIONS = {
     "units": UnitOptions,
     "interventions": InterventionOptions,
     "figures": FiguresOptions,
+    "claims": ClaimOptions,
     "threads": ThreadOptions,
 }
 

@@ -1,4 +1,4 @@
-# 8 · provenance
+# 9 · provenance
 # needs   all tables, figures and tensors; what Snakemake wrote down when it made them (.snakemake)
 # makes   results/ro-crate-metadata.json   an RO-Crate: what was made from what, by what, where
 #         results/provenance/              configuration, code, environments that it refers to
@@ -9,6 +9,7 @@ rule record_provenance:
         manifests=rules.tensors.input,
         tables=rules.assemble_tables.output,
         figures=rules.figures.input,
+        claims=rules.claims.input,
     output:
         crate="results/ro-crate-metadata.json",
         folder=directory("results/provenance"),

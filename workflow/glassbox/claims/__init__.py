@@ -1,0 +1,1 @@
+"""What the tables say of the claims that were stated beforehand."""
