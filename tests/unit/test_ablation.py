@@ -12,7 +12,16 @@ from glassbox.dictionaries.activations import HookTrials
 from glassbox.dictionaries.splice import scored
 from glassbox.dictionaries.topk import TopKDictionary
 from glassbox.errors import UserError
-from glassbox.interventions.ablation import CleanPass, ablated, as_mask, logits_of_sets
+from glassbox.interventions.ablation import (
+    ABLATIONS,
+    KEEPING,
+    RESAMPLE,
+    CleanPass,
+    ablated,
+    as_mask,
+    logits_of_sets,
+)
+from glassbox.interventions.donors import donors_of
 from glassbox.interventions.effects import effects_of
 from glassbox.interventions.measure import say
 from glassbox.interventions.options import InterventionOptions
@@ -26,6 +35,7 @@ from glassbox.statistics import bootstrap_weights
 
 CLASSES = {"direction": 8, "temporal_frequency": 5}
 NOTHING = np.zeros((1, 0), dtype=np.int64)
+EVERY = (*ABLATIONS, RESAMPLE, *KEEPING)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +63,8 @@ def clean(decoder):
     dictionary = TopKDictionary(16, 40, k=4)
     dictionary.initialise(latents.flatten(0, 1), generator)
     dictionary = dictionary.fold(torch.zeros(16), 1.7).requires_grad_(False)
-    return CleanPass.of(dictionary, latents, dictionary.encode(latents[:10]).mean(0))
+    made = CleanPass.of(dictionary, latents, dictionary.encode(latents[:10]).mean(0))
+    return made.with_donors(made, np.roll(np.arange(30), 7))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +123,7 @@ def test_splicing_without_ablation_is_the_reconstruction(clean):
     assert torch.equal(after[:, :, 0], clean.dictionary(clean.latents))
 
 
-@pytest.mark.parametrize("ablation", ["zero", "mean"])
+@pytest.mark.parametrize("ablation", EVERY)
 @pytest.mark.parametrize("intervention", ["spliced", "error_preserving"])
 def test_ablation_is_its_formula(clean, intervention, ablation):
     d, x = clean.dictionary, clean.latents
@@ -122,7 +133,10 @@ def test_ablation_is_its_formula(clean, intervention, ablation):
     z = d.encode(x)
     for place, units in enumerate(sets):
         changed = z.clone()
-        changed[..., units] = 0.0 if ablation == "zero" else clean.mean[:, units]
+        gone = np.setdiff1d(np.arange(d.width), units) if ablation in KEEPING else units
+        donor = z[np.roll(np.arange(30), 7)]
+        put = {"zero": torch.zeros_like(z), "mean": clean.mean.expand_as(z), RESAMPLE: donor}
+        changed[..., gone] = put[ablation.removeprefix("keep_")][..., gone]
         expected = d.decode(changed) if intervention == "spliced" else x + (changed - z) @ d.W_dec
         torch.testing.assert_close(after[:, :, place], expected, rtol=0, atol=1e-5)
 
@@ -159,8 +173,93 @@ def test_blocks_of_trials_and_sets_change_nothing(decoder, clean, monkeypatch):
         return logits
 
     whole = gathered()
-    monkeypatch.setattr("glassbox.interventions.ablation.ROWS_AT_ONCE", 700)
+    monkeypatch.setattr("glassbox.interventions.read_space.ROWS_AT_ONCE", 700)
+    monkeypatch.setattr("glassbox.interventions.read_space.SETS_AT_ONCE", 23)
+    monkeypatch.setattr("glassbox.interventions.read_space.TRIALS_PREPARED", 11)
+    monkeypatch.setattr("glassbox.interventions.read_space.ROWS_PREPARED", 5)
     torch.testing.assert_close(gathered(), whole, rtol=0, atol=1e-5)
+
+
+class Explicit:
+    """The same suffix, to which the latents of every set are shown."""
+
+    def __init__(self, suffix):
+        self.suffix = suffix
+
+    def __call__(self, *given):
+        return self.suffix(*given)
+
+
+@pytest.mark.parametrize("ablation", EVERY)
+@pytest.mark.parametrize("intervention", ["spliced", "error_preserving"])
+@pytest.mark.parametrize("strength", [1.0, 0.3])
+def test_reading_sets_equals_reading_the_latents_that_they_leave(
+    decoder, clean, intervention, ablation, strength
+):
+    sets = np.random.default_rng(0).permuted(np.tile(np.arange(40), (150, 1)), axis=1)[:, :7]
+    suffix = Suffix(decoder, decoder.tasks)
+    found = {}
+    for kind in (suffix, Explicit(suffix)):
+        logits = {task: torch.zeros(30, 150, n) for task, n in CLASSES.items()}
+        blocks = logits_of_sets(clean, kind, sets, intervention, ablation, strength)
+        for trials, of_sets, part in blocks:
+            for task in CLASSES:
+                logits[task][trials, of_sets] = part[task]
+        found[kind] = logits
+    read, shown = found.values()
+    for task in CLASSES:
+        assert shown[task].std() > 0.1
+        torch.testing.assert_close(read[task], shown[task], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("ablation", KEEPING)
+def test_keeping_all_units_changes_no_bit(clean, ablation):
+    width = clean.dictionary.width
+    everything = as_mask(np.arange(width)[None], width)
+    for base in (clean.latents, clean.reconstruction()):
+        after = ablated(clean, base, everything, ablation)
+        assert torch.equal(after[:, :, 0], base)
+
+
+def test_keeping_no_unit_leaves_the_bias(clean):
+    after = ablated(clean, clean.reconstruction(), as_mask(NOTHING, 40), "keep_zero")
+    bias = clean.dictionary.b_dec.expand_as(clean.latents)
+    torch.testing.assert_close(after[:, :, 0], bias, rtol=0, atol=1e-5)
+
+
+def test_resampling_from_itself_changes_nothing(clean):
+    own = clean.with_donors(clean, np.full(30, -1))
+    everything = as_mask(np.arange(40)[None], 40)
+    after = ablated(own, clean.latents, everything, RESAMPLE)[:, :, 0]
+    torch.testing.assert_close(after, clean.latents, rtol=0, atol=1e-5)
+
+
+def test_resampling_all_units_is_the_donors_reconstruction(clean):
+    after = ablated(clean, clean.reconstruction(), as_mask(np.arange(40)[None], 40), RESAMPLE)
+    expected = clean.reconstruction()[np.roll(np.arange(30), 7)]
+    torch.testing.assert_close(after[:, :, 0], expected, rtol=0, atol=1e-5)
+
+
+def test_donors_agree_on_the_other_variables_and_are_of_the_same_session(run):
+    trials = run.trials
+    for differing in (False, True):
+        found = donors_of(trials, trials, "direction", np.random.default_rng(0), differing)
+        has = np.flatnonzero(found >= 0)
+        assert len(has) > 10 and (found[has] != has).all()
+        assert np.array_equal(trials.session_index[found[has]], trials.session_index[has])
+        other, own = (trials.labels[t] for t in ("temporal_frequency", "direction"))
+        assert (other[found[has]] == other[has]).sum() >= len(has) - (0 if differing else 1)
+        if differing:
+            assert (own[found[has]] != own[has]).all()
+
+
+def test_where_none_agrees_on_all_a_resampled_trial_takes_the_nearest_and_a_patched_one_none(run):
+    alone = {task: label.copy() for task, label in run.trials.labels.items()}
+    alone["temporal_frequency"][0] = 77
+    trials = HookTrials(**{**run.trials.__dict__, "labels": alone})
+    rng = np.random.default_rng(0)
+    assert donors_of(trials, trials, "direction", rng)[0] >= 0
+    assert donors_of(trials, trials, "direction", rng, differing=True)[0] == -1
 
 
 def test_scores_leave_out_trials_without_a_class():
@@ -244,7 +343,7 @@ def test_a_cap_takes_trials_evenly_from_the_sessions(run):
     assert len(capped(run.trials, 0, "seed")) == 30
 
 
-def made_effects(run, folds=1):
+def made_effects(run, folds=1, condition=("error_preserving", "zero")):
     plan = DosePlan(
         2,
         {
@@ -258,7 +357,7 @@ def made_effects(run, folds=1):
         },
     )
     fold = (run, run.trials.in_part(2), [plan])
-    return effects_of([fold] * folds, "error_preserving", "zero", 3)
+    return effects_of([fold] * folds, *condition, 3)
 
 
 def test_a_target_with_too_few_matched_sets_has_no_match(run):
@@ -313,6 +412,32 @@ def test_a_matched_drop_is_what_its_set_costs(run):
     expected = np.nanmean(before - after.log_probability["direction"][:, 0])
     found = effects.matched_drop[2, "direction", "direction", "log_probability"][1]
     assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("intervention", ["spliced", "error_preserving"])
+@pytest.mark.parametrize("ablation", EVERY)
+def test_every_ablation_has_the_same_baseline_and_controls(run, intervention, ablation):
+    effects = made_effects(run, condition=(intervention, ablation))
+    plain = made_effects(run, condition=(intervention, "zero"))
+    for key, before in plain.before.items():
+        np.testing.assert_array_equal(effects.before[key], before)
+    doses = {"direction": (2,), "temporal_frequency": (2,)}
+    about = {"ablation": ablation}
+    rows = list(ablation_rows(about, effects, doses, bootstrap_weights(10, 0, 200), True))
+    for control in ("target", "other_variable", "top_energy"):
+        assert sum(r["control"] == control for r in rows) == 2 * 2 * 2
+
+
+def test_a_resampled_control_set_has_the_donors_of_the_variable_that_it_controls(run):
+    effects = made_effects(run, condition=("error_preserving", RESAMPLE))
+    sources = {(control, variable) for _, control, variable, _, _ in effects.drop}
+    assert {("other_variable", v) for v in CLASSES} | {("top_energy", v) for v in CLASSES} < sources
+
+
+def test_kept_units_are_held_against_sets_that_lose_as_little():
+    controls = np.array([0.5, 0.6, 0.7])
+    assert against_controls(0.1, controls, smaller=True)["p"] == pytest.approx(1 / 4)
+    assert against_controls(0.6, controls, smaller=True)["p"] == pytest.approx(3 / 4)
 
 
 def test_p_counts_the_target_itself():

@@ -5,22 +5,28 @@
 
 z is the code of the clean pass; TopK is not run again, or other units would fill the place. A
 unit is taken away at all latents. `zero` sets it to 0, `mean` to its mean in each latent over the
-selection trials.
+selection trials, `resample` to what it is in another trial. `keep_zero` and `keep_mean` do that to
+all units but those of the set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from glassbox.dictionaries.dictionary import Dictionary
+from glassbox.interventions.read_space import SetReader
+from glassbox.interventions.suffix import Suffix
 from glassbox.interventions.suffixes import AnySuffix
 
 INTERVENTIONS = ("spliced", "error_preserving")
 ABLATIONS = ("zero", "mean")
+RESAMPLE = "resample"
+KEEPING = ("keep_zero", "keep_mean")
+KEEP = "keep_"
 ROWS_AT_ONCE = 8192  # versions of one latent held at once: a few megabytes, which caches hold
 
 
@@ -34,6 +40,8 @@ class CleanPass:
         dictionary: of these latents.
         mean: mean activation of each unit in each latent on selection trials, (latents, width).
         sessions: of each trial, (trials,) of texts; None where the decoder needs none.
+        donor_values, donor_units: the code of the trial that each is resampled from, like `values`
+            and `units`; None where there is none.
     """
 
     latents: torch.Tensor
@@ -42,6 +50,8 @@ class CleanPass:
     dictionary: Dictionary
     mean: torch.Tensor
     sessions: np.ndarray | None = None
+    donor_values: torch.Tensor | None = None
+    donor_units: torch.Tensor | None = None
 
     @classmethod
     @torch.no_grad()
@@ -63,16 +73,38 @@ class CleanPass:
         """decode(z), (trials, latents, dim)."""
         return self.dictionary(self.latents)
 
+    def with_donors(self, donors: CleanPass, places: np.ndarray) -> CleanPass:
+        """The same, each trial resampled from the donor at its place, (trials,); from itself
+        where that is −1."""
+        taken, own = torch.from_numpy(places), torch.from_numpy(places < 0)[:, None, None]
+        width = max(self.units.shape[2], donors.units.shape[2])
+
+        def padded(code: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.pad(code, (0, width - code.shape[2]))
+
+        values = torch.where(own, padded(self.values), padded(donors.values)[taken])
+        units = torch.where(own, padded(self.units), padded(donors.units)[taken])
+        return replace(self, donor_values=values, donor_units=units)
+
+    def removed(self, ablation: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """What an ablation takes away: values and units, (trials, latents, entries).
+
+        A resampled unit's new value is taken away with its sign turned.
+        """
+        if ablation != RESAMPLE:
+            return self.values, self.units
+        if self.donor_values is None:
+            raise ValueError("no donor to resample from")
+        return (
+            torch.cat([self.values, -self.donor_values], 2),
+            torch.cat([self.units, self.donor_units], 2),
+        )
+
     def take(self, trials: slice) -> CleanPass:
         """The same for some of the trials."""
-        return CleanPass(
-            self.latents[trials],
-            self.values[trials],
-            self.units[trials],
-            self.dictionary,
-            self.mean,
-            None if self.sessions is None else self.sessions[trials],
-        )
+        by_trial = "latents values units sessions donor_values donor_units".split()
+        arrays = {name: getattr(self, name) for name in by_trial}
+        return replace(self, **{n: a if a is None else a[trials] for n, a in arrays.items()})
 
 
 def as_mask(sets: np.ndarray, width: int) -> torch.Tensor:
@@ -98,21 +130,31 @@ def ablated(
         base: what `W_dec (z' − z)` is added to, (trials, latents, dim): the latents for
             `error_preserving`, the reconstruction for `spliced`.
         mask: (width, sets) as `as_mask` makes it.
-        ablation: `zero` or `mean`.
+        ablation: `zero`, `mean`, `resample`, `keep_zero` or `keep_mean`.
         strength: share of the way from z to its replacement.
     """
+    mask, put_back = _taken(clean, mask, ablation)
     rows = clean.dictionary.W_dec
-    trials, latents, k = clean.units.shape
-    units = clean.units.reshape(-1, k)
-    loss = mask[units] * clean.values.reshape(-1, k, 1)  # (trials · latents, k, sets)
+    values, units = clean.removed(ablation)
+    trials, latents, k = units.shape
+    units = units.reshape(-1, k)
+    loss = mask.index_select(0, units.reshape(-1)).view(len(units), k, -1)
+    loss *= values.reshape(-1, k, 1)  # (trials · latents, k, sets)
     change = torch.bmm(loss.transpose(1, 2), rows[units]).mul_(-strength)
     change = change.view(trials, latents, mask.shape[1], -1)
-    if ablation == "mean":
-        put_back = torch.einsum("ws,lw,wd->lsd", mask, clean.mean, rows)
-        change += strength * put_back
-    elif ablation != "zero":
-        raise ValueError(f"no such ablation: {ablation}")
+    if put_back is not None:
+        change += strength * torch.einsum("ws,lw,wd->lsd", mask, put_back, rows)
     return change.add_(base.unsqueeze(2))
+
+
+def _taken(
+    clean: CleanPass, mask: torch.Tensor, ablation: str
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The units taken away, (width, sets), and what is put in their place, (latents, width)."""
+    if ablation not in (*ABLATIONS, RESAMPLE, *KEEPING):
+        raise ValueError(f"no such ablation: {ablation}")
+    mask = 1 - mask if ablation.startswith(KEEP) else mask
+    return mask, clean.mean if ablation.endswith("mean") else None
 
 
 @torch.no_grad()
@@ -132,9 +174,14 @@ def logits_of_sets(
     base = clean.latents if intervention == "error_preserving" else clean.reconstruction()
     n_trials, n_latents = clean.units.shape[:2]
     n_sets = len(sets)
-    sets_at_once = min(n_sets, 64)
-    trials_at_once = max(1, ROWS_AT_ONCE // (n_latents * max(sets_at_once, 1)))
-    for first_set in range(0, n_sets, max(sets_at_once, 1)):
+    if isinstance(suffix, Suffix):
+        mask, put_back = _taken(clean, as_mask(sets, clean.dictionary.width), ablation)
+        reader = SetReader(suffix, clean.dictionary.W_dec)
+        yield from reader(base, *clean.removed(ablation), mask, put_back, strength)
+        return
+    sets_at_once = max(1, min(n_sets, 64))
+    trials_at_once = max(1, ROWS_AT_ONCE // (n_latents * sets_at_once))
+    for first_set in range(0, n_sets, sets_at_once):
         of_sets = slice(first_set, min(first_set + sets_at_once, n_sets))
         mask = as_mask(sets[of_sets], clean.dictionary.width)
         for first in range(0, n_trials, trials_at_once):

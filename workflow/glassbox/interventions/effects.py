@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glassbox.decoders.randomness import numpy_generator
 from glassbox.dictionaries.activations import HookTrials
 from glassbox.dictionaries.splice import METRICS
+from glassbox.interventions.ablation import KEEP, RESAMPLE, CleanPass
+from glassbox.interventions.donors import donors_of
 from glassbox.interventions.measure import Said, say
 from glassbox.interventions.plan import DosePlan
 from glassbox.interventions.runs import Run
+from glassbox.tensors.splits import SELECTION
 
 NOTHING = np.zeros((1, 0), dtype=np.int64)
 
@@ -78,26 +82,55 @@ def _effects_of_fold(
     ablation: str,
     n_controls: int,
 ) -> Effects:
-    """The effects in one fold; `matched_drop` holds sums over trials."""
+    """The effects in one fold; `matched_drop` holds sums over trials.
+
+    Where units are resampled, donors depend on the variable, so each variable's sets are evaluated
+    by themselves.
+    """
     clean = run.clean_pass(trials)
-    arguments = (clean, run.suffix, trials.labels)
-    before = say(*arguments, NOTHING, intervention, ablation)
+    unchanged = ablation.removeprefix(KEEP) if ablation != RESAMPLE else "zero"
+    before = say(clean, run.suffix, trials.labels, NOTHING, intervention, unchanged)
     effects = Effects({}, {}, {}, {}, {})
     for task in run.tasks:
         effects.said_before[task] = before.predicted[task][:, 0]
         for metric in METRICS:
             effects.before[task, metric] = before.metric(metric)[task][:, 0]
+    passes = {"": clean}
+    if ablation == RESAMPLE:
+        passes = _resampled(run, trials, clean, {v for plan in plans for v in plan.matched})
     for plan in plans:
-        sets = [*plan.named.values()]
-        places = {key: place for place, key in enumerate(plan.named)}
-        controls = {}
-        for variable, matched in plan.matched.items():
-            if 0 < n_controls <= len(matched):
-                controls[variable] = slice(len(sets), len(sets) + len(matched))
-                sets.extend(matched)
-        after = say(*arguments, np.stack(sets), intervention, ablation)
-        _note(effects, plan, run.tasks, after, places, controls)
+        for variable, version in passes.items():
+            part = plan.of_variable(variable) if ablation == RESAMPLE else plan
+            sets = [*part.named.values()]
+            if not sets:
+                continue
+            places = {key: place for place, key in enumerate(part.named)}
+            controls = {}
+            for chosen, matched in part.matched.items():
+                if 0 < n_controls <= len(matched):
+                    controls[chosen] = slice(len(sets), len(sets) + len(matched))
+                    sets.extend(matched)
+            asked = version, run.suffix, trials.labels, np.stack(sets)
+            after = say(*asked, intervention, ablation)
+            _note(effects, part, run.tasks, after, places, controls)
     return effects
+
+
+def _resampled(
+    run: Run, trials: HookTrials, clean: CleanPass, variables: set[str]
+) -> dict[str, CleanPass]:
+    """By variable, the clean pass with donors among selection trials that agree on the others.
+
+    A trial whose session has no selection trial keeps its own code.
+    """
+    pool = run.trials.in_part(SELECTION, held_out=None)
+    donors = run.clean_pass(pool)
+    passes = {}
+    for variable in sorted(variables):
+        rng = numpy_generator("donors", run.seed, run.fold, variable)
+        places = donors_of(trials, pool, variable, rng)
+        passes[variable] = clean.with_donors(donors, places)
+    return passes
 
 
 def _note(

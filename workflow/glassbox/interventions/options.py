@@ -16,8 +16,9 @@ class InterventionOptions:
 
     doses: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128)  # units ablated, as far as there are any
     ranking: Ranking = "efficiency"  # of the candidates, on selection trials (see `ranking.py`)
-    n_controls: int = 200  # matched random sets for each selected set
-    controls_for: Literal["primary", "all"] = "primary"  # error_preserving × zero, or all
+    n_controls: int = 1000  # matched random sets for each selected set
+    controls_for: Literal["primary", "all"] = "primary"  # error_preserving × zero (are they
+    # needed?) and spliced × keep_mean (do they suffice?), or all
     max_trials: int = 0  # test trials that are evaluated, at most, drawn evenly by session; 0: all
     max_selection_trials: int = 400  # for the ranking by effects, at most; 0: all
     permutations: int = 10_000  # relabelings of mice, where there are more of them

@@ -28,6 +28,19 @@ class DosePlan:
     named: dict[tuple[str, str], np.ndarray]
     matched: dict[str, np.ndarray]
 
+    def of_variable(self, variable: str) -> DosePlan:
+        """What is evaluated for one variable, all under its name; the target of the next one as
+        `other_variable`."""
+        if ("target", variable) not in self.named:
+            return DosePlan(self.n_units, {}, {})
+        named = {}
+        for (control, of), units in self.named.items():
+            if of in (variable, ""):
+                named[control, variable] = units
+            elif control == "target" and ("other_variable", variable) not in named:
+                named["other_variable", variable] = units
+        return DosePlan(self.n_units, named, {variable: self.matched[variable]})
+
 
 def doses_of(wanted: Sequence[int], available: int) -> tuple[int, ...]:
     """The wanted doses up to `available`, and all available units where that falls short."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from glassbox.dictionaries.splice import METRICS
+from glassbox.interventions.ablation import KEEP
 from glassbox.interventions.effects import Effects
 from glassbox.statistics import permutation_p, weighted_means
 
@@ -18,16 +19,18 @@ CONTROL_COLUMNS = tuple(
 Row = dict[str, Any]
 
 
-def against_controls(drop: float, controls: np.ndarray | None) -> Row:
+def against_controls(drop: float, controls: np.ndarray | None, smaller: bool = False) -> Row:
     """p of a drop, and where the matched random sets lie: (sets,) drops, or None for no match.
 
-    p = (1 + sets with a drop at least as large) / (1 + sets), conditional on one model.
+    p = (1 + sets with a drop at least as large) / (1 + sets), conditional on one model; where a
+    `smaller` drop is claimed, for units that are kept, with a drop at most as large.
     """
     if controls is None:
         return {"n_controls": 0}
     low, median, high = np.percentile(controls, [2.5, 50, 97.5])
+    sign = -1 if smaller else 1
     return {
-        "p": float(permutation_p(np.array(drop), controls)),
+        "p": float(permutation_p(np.array(drop) * sign, controls * sign)),
         "control_low": float(low),
         "control_high": float(high),
         "control_median": float(median),
@@ -53,6 +56,7 @@ def ablation_rows(
     """
     tasks = sorted({task for task, _ in effects.before})
     resampled = _Resampled(effects, weights)
+    kept = str(about.get("ablation", "")).startswith(KEEP)
     for variable, of_one in doses.items():
         for n_units in of_one:
             sources = _sources(effects, doses, variable, n_units)
@@ -75,7 +79,7 @@ def ablation_rows(
                             )
                         if control == "target" and with_controls:
                             found = effects.matched_drop.get((n_units, variable, task, metric))
-                            row |= against_controls(row["drop"], found)
+                            row |= against_controls(row["drop"], found, kept)
                         yield row
                     if with_controls:
                         found = effects.matched_drop.get((n_units, variable, task, metric))
@@ -101,14 +105,16 @@ def _sources(
 ) -> dict[str, tuple[str, str]]:
     """By control, the (control, variable) under which its set was evaluated."""
     have = {(control, of) for n, control, of, _, _ in effects.drop if n == n_units}
-    others = [other for other in doses if other != variable and ("target", other) in have]
+    others = [("target", other) for other in doses if other != variable]
+    others = [key for key in [("other_variable", variable), *others] if key in have]
     sources = {"target": ("target", variable)}
     if others:
-        sources["other_variable"] = ("target", others[0])
+        sources["other_variable"] = others[0]
     if ("shuffled_labels", variable) in have:
         sources["shuffled_labels"] = ("shuffled_labels", variable)
-    if ("top_energy", "") in have:
-        sources["top_energy"] = ("top_energy", "")
+    for of in (variable, ""):
+        if ("top_energy", of) in have:
+            sources.setdefault("top_energy", ("top_energy", of))
     return sources
 
 

@@ -13,7 +13,7 @@ from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.randomness import numpy_generator, seed_of
 from glassbox.dictionaries.activations import open_sessions
 from glassbox.errors import UserError
-from glassbox.interventions.ablation import ABLATIONS, INTERVENTIONS
+from glassbox.interventions.ablation import ABLATIONS, INTERVENTIONS, KEEPING, RESAMPLE
 from glassbox.interventions.effects import effects_of
 from glassbox.interventions.options import InterventionOptions
 from glassbox.interventions.plan import doses_of, plan_doses
@@ -31,6 +31,8 @@ from glassbox.tables import write_rows, write_table
 from glassbox.tensors.splits import TEST
 
 PRIMARY = ("error_preserving", "zero")
+# What the dictionary fails to write would tell by itself, were it kept beside the kept units.
+SUFFICIENCY = ("spliced", "keep_mean")
 POOLED = "pooled"
 
 
@@ -52,7 +54,7 @@ def ablate_units(
     classes = {task: [f"{value:g}" for value in values] for task, values in decoder.tasks.items()}
     tables: dict[str, list[dict[str, Any]]] = {"ablation": [], "confusion": [], "controls": []}
     seeds = sorted({seed for seed, _ in facts.runs})
-    conditions = list(product(INTERVENTIONS, ABLATIONS))
+    conditions = list(product(INTERVENTIONS, (*ABLATIONS, RESAMPLE, *KEEPING)))
     progress = Progress(len(seeds) * (1 + len(conditions)), f"ablate_units {facts.cohort}")
     for seed in seeds:
         folds, ranked = [], []
@@ -97,7 +99,7 @@ def ablate_units(
         )
         for condition in conditions:
             intervention, ablation = condition
-            with_controls = options.controls_for == "all" or condition == PRIMARY
+            with_controls = options.controls_for == "all" or condition in (PRIMARY, SUFFICIENCY)
             effects = effects_of(
                 planned, intervention, ablation, options.n_controls if with_controls else 0
             )
@@ -105,7 +107,8 @@ def ablate_units(
             plain = {k: v for k, v in here.items() if k not in ("mouse", "session")}
             tables["ablation"] += ablation_rows(here, effects, doses, weights, with_controls)
             tables["controls"] += control_rows(plain, effects)
-            tables["confusion"] += confusion_rows(plain, effects, labels, classes, doses)
+            if ablation not in KEEPING:
+                tables["confusion"] += confusion_rows(plain, effects, labels, classes, doses)
             progress.step()
     progress.close()
     write_tables(out, tables)
