@@ -52,7 +52,7 @@ localrules:
 # a status that is not 0; it makes no file, so it runs each time until they are mended or excluded.
 rule report_refused:
     input:
-        rules.tensors.input,
+        MANIFESTS,
         rules.figures.input,
     output:
         "results/sessions/none_refused",
@@ -69,7 +69,7 @@ rule report_refused:
 rule all:
     default_target: True
     input:
-        rules.tensors.input,
+        MANIFESTS,
         rules.figures.input,
         rules.claims.input,
         rules.record_provenance.output,

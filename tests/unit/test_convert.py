@@ -390,6 +390,15 @@ def test_a_store_that_appears_late_is_waited_for(tmp_path, monkeypatch):
     assert open_session(out).n_cells == 5
 
 
+def test_a_manifest_that_appears_late_is_waited_for(tmp_path, monkeypatch):
+    out = converted(tiny_nwb(tmp_path / "a.nwb"), tmp_path)
+    os.rename(tmp_path / "s.json", tmp_path / "late")
+    monkeypatch.setattr(
+        "glassbox.latency.time.sleep", lambda _: os.rename(tmp_path / "late", tmp_path / "s.json")
+    )
+    assert open_session(out).n_cells == 5
+
+
 def test_a_missing_store_or_manifest_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("glassbox.tensors.store.RETRY_WAITS_S", ())
     out = converted(tiny_nwb(tmp_path / "a.nwb"), tmp_path)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
+import h5py
 import pytest
 from glassbox.code import closure
+from glassbox.sessions import layout
 from workflow_files import rules_of
 
 CONFIG = ("--configfile", "tiny.yaml")
@@ -97,6 +101,29 @@ def test_a_comment_or_a_docstring_reruns_nothing(tiny_copy):
 def test_an_option_reruns_its_stage_and_what_follows(tiny_copy, section, old, new, rules):
     tiny_copy.edit("tiny.yaml", f"{old}\n", f"{new}\n")
     assert rules_of(tiny_copy.jobs(*CONFIG)) == rules
+
+
+def test_a_chunk_that_a_conversion_changed_reruns_what_is_made_of_it(tiny_copy):
+    """Also in a later run than the conversion, as after a kill between the two."""
+    with h5py.File(tiny_copy.results / "sessions" / "sim-Cux2-01.nwb", "a") as file:
+        file[layout.DFF][0, 100] += 1
+    tiny_copy.made("results/tensors/sim-Cux2-01.json", *CONFIG)
+    jobs = tiny_copy.jobs(*CONFIG)
+    assert "convert_session" not in rules_of(jobs)
+    assert {job for job in jobs if "fit_reference" in job} == {"fit_reference:sim-Cux2-01"}
+    trained = {job.partition(":")[2] for job in jobs if job.startswith("train_decoder")}
+    cohorts = {"mouse-M01", "genotype-Cux2-CreERT2", "all", "all-without-0", "all-without-1"}
+    assert trained == cohorts
+
+
+@pytest.mark.parametrize("lost", ["zarr", "json"])
+def test_a_tensor_that_was_deleted_is_made_again_where_it_is_wanted(tiny_copy, lost):
+    path = tiny_copy.results / "tensors" / f"sim-Cux2-01.{lost}"
+    path.unlink() if lost == "json" else shutil.rmtree(path)
+    (tiny_copy.results / "decoders" / "mouse-M01" / "decoder.json").unlink()
+    jobs = tiny_copy.jobs(*CONFIG)
+    assert jobs["convert_session:sim-Cux2-01"] and jobs["train_decoder:mouse-M01"]
+    assert "train_decoder:mouse-M02" not in jobs
 
 
 def test_one_more_simulated_mouse_simulates_and_converts_its_session_alone(tiny_copy):

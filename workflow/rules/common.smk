@@ -42,7 +42,7 @@ keep_one_timer(JobScheduler)
 # Thousands of jobs are planned and all live to the end: to look through them for garbage again and
 # again took a third of the planning.
 gc.freeze()
-gc.set_threshold(50_000)
+gc.set_threshold(1_000_000)
 
 # Each job's shell finds the library and the scripts, whatever its working directory and its
 # environment are, and fails when any part of a pipe fails. Its python is Snakemake's own, also where
@@ -146,6 +146,15 @@ GROUND_TRUTH = [
 ]
 
 
+def each(pattern, **values):
+    """`expand`, but only when a job asks: most starts want few of the rules that list everything."""
+
+    def files(wildcards):
+        return expand(pattern, **values)
+
+    return files
+
+
 def ask_for_catalogue():
     """Say which command comes first, and end, where the Allen catalogue is not here yet."""
     if not CATALOGUED:
@@ -214,20 +223,20 @@ def level_of(wildcards):
     return cohort_of(wildcards).level
 
 
+def tensors_of(sessions):
+    return [f"results/tensors/{session}.zarr" for session in sessions]
+
+
 def body_tensors(wildcards):
-    return expand("results/tensors/{session}.zarr", session=cohort_of(wildcards).body)
+    return tensors_of(cohort_of(wildcards).body)
 
 
 def held_out_tensors(wildcards):
-    return expand("results/tensors/{session}.zarr", session=cohort_of(wildcards).held_out)
+    return tensors_of(cohort_of(wildcards).held_out)
 
 
 def cohort_tensors(wildcards):
-    return expand("results/tensors/{session}.zarr", session=cohort_of(wildcards).sessions)
-
-
-def cohort_manifests(wildcards):
-    return expand("results/tensors/{session}.json", session=cohort_of(wildcards).sessions)
+    return tensors_of(cohort_of(wildcards).sessions)
 
 
 def by_attempt(amount):

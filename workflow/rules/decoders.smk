@@ -9,7 +9,6 @@ rule train_decoder:
     input:
         body=body_tensors,
         held_out=held_out_tensors,
-        manifests=cohort_manifests,
     output:
         decoder="results/decoders/{cohort}/decoder.json",
         weights=expand("results/decoders/{{cohort}}/{run}.safetensors", run=RUNS),
@@ -49,7 +48,6 @@ DECODER = [rules.train_decoder.output.decoder, *rules.train_decoder.output.weigh
 rule fit_reference:
     input:
         tensor="results/tensors/{session}.zarr",
-        manifest="results/tensors/{session}.json",
     output:
         decoding="results/decoders/references/{session}.csv",
         predictions="results/decoders/references/{session}.npz",
@@ -100,7 +98,6 @@ rule fit_few_trials:
     input:
         decoder=DECODER,
         tensors=held_out_tensors,
-        manifests=cohort_manifests,
     output:
         "results/decoders/{cohort}/few_trials.csv",
     log:
@@ -125,14 +122,14 @@ rule fit_few_trials:
 
 rule receptive_fields:
     input:
-        expand(rules.export_receptive_fields.output.csv, cohort=COHORTS),
+        each(rules.export_receptive_fields.output.csv, cohort=COHORTS),
 
 
 rule compare_decoders:
     input:
-        decoders=expand("results/decoders/{cohort}/decoder.json", cohort=COHORTS),
-        predictions=expand("results/decoders/{cohort}/predictions.npz", cohort=COHORTS),
-        references=expand("results/decoders/references/{session}.npz", session=DECODED),
+        decoders=each("results/decoders/{cohort}/decoder.json", cohort=COHORTS),
+        predictions=each("results/decoders/{cohort}/predictions.npz", cohort=COHORTS),
+        references=each("results/decoders/references/{session}.npz", session=DECODED),
     output:
         comparisons="results/decoders/comparisons.csv",
         summaries="results/decoders/summaries.csv",
@@ -157,5 +154,5 @@ rule compare_decoders:
 rule decoders:
     input:
         rules.compare_decoders.output,
-        expand("results/decoders/{cohort}/decoder.json", cohort=COHORTS),
-        expand("results/decoders/references/{session}.csv", session=DECODED),
+        each("results/decoders/{cohort}/decoder.json", cohort=COHORTS),
+        each("results/decoders/references/{session}.csv", session=DECODED),

@@ -8,7 +8,6 @@ rule train_dictionary:
     input:
         decoder=DECODER,
         tensors=cohort_tensors,
-        manifests=cohort_manifests,
     output:
         dictionary="results/dictionaries/{cohort}/{hook}/dictionary.json",
         weights=expand(
@@ -54,7 +53,6 @@ rule compare_dictionaries:
     input:
         decoder=DECODER,
         tensors=cohort_tensors,
-        manifests=cohort_manifests,
     output:
         comparison="results/dictionaries/{cohort}/{hook}/comparison/comparison.csv",
         point="results/dictionaries/{cohort}/{hook}/comparison/operating_point.json",
@@ -81,4 +79,4 @@ rule compare_dictionaries:
 
 rule dictionaries:
     input:
-        expand("results/dictionaries/{cohort}/{hook}/dictionary.json", cohort=COHORTS, hook=HOOK),
+        each("results/dictionaries/{cohort}/{hook}/dictionary.json", cohort=COHORTS, hook=HOOK),

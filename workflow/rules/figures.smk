@@ -22,20 +22,20 @@ FIGURES += ["receptive_fields" for _ in FIELDS_OF]
 
 rule assemble_tables:
     input:
-        decoding=expand("results/decoders/{cohort}/decoding.csv", cohort=COHORTS),
-        references=expand("results/decoders/references/{session}.csv", session=DECODED),
+        decoding=each("results/decoders/{cohort}/decoding.csv", cohort=COHORTS),
+        references=each("results/decoders/references/{session}.csv", session=DECODED),
         summaries=rules.compare_decoders.output.summaries,
         comparisons=rules.compare_decoders.output.comparisons,
-        insertion=expand(
+        insertion=each(
             "results/dictionaries/{cohort}/{hook}/insertion.csv", cohort=COHORTS, hook=HOOK
         ),
-        dictionaries=expand(
+        dictionaries=each(
             "results/dictionaries/{cohort}/{hook}/dictionaries.csv", cohort=COHORTS, hook=HOOK
         ),
-        units=expand("results/units/{cohort}/{hook}/units.csv", cohort=COHORTS, hook=HOOK),
-        tuning=expand("results/units/{cohort}/{hook}/tuning.csv", cohort=COHORTS, hook=HOOK),
-        ablation=rules.interventions.input,
-        confusion=expand(
+        units=each("results/units/{cohort}/{hook}/units.csv", cohort=COHORTS, hook=HOOK),
+        tuning=each("results/units/{cohort}/{hook}/tuning.csv", cohort=COHORTS, hook=HOOK),
+        ablation=EVERY_ABLATION,
+        confusion=each(
             "results/interventions/{cohort}/{hook}/confusion.csv", cohort=ABLATIONS, hook=HOOK
         ),
         ground_truth=GROUND_TRUTH,
@@ -231,7 +231,7 @@ rule draw_receptive_fields:
 
 rule draw_few_trials:
     input:
-        tables=expand("results/decoders/{cohort}/few_trials.csv", cohort=HELD_OUT),
+        tables=each("results/decoders/{cohort}/few_trials.csv", cohort=HELD_OUT),
     output:
         png=report(
             "results/figures/few_trials.png",
@@ -268,13 +268,14 @@ rule few_trials:
         rules.draw_few_trials.output,
 
 
+COMPARISONS = each(
+    "results/dictionaries/{cohort}/{hook}/comparison/comparison.csv", cohort=ABLATED, hook=HOOK
+)
+
+
 rule draw_dictionaries:
     input:
-        tables=expand(
-            "results/dictionaries/{cohort}/{hook}/comparison/comparison.csv",
-            cohort=ABLATED,
-            hook=HOOK,
-        ),
+        tables=COMPARISONS,
     output:
         png=report(
             "results/figures/dictionaries.png",
@@ -308,7 +309,7 @@ rule draw_dictionaries:
 # Not part of the main job: it trains every architecture, width and k.
 rule comparisons:
     input:
-        rules.draw_dictionaries.input,
+        COMPARISONS,
         rules.draw_dictionaries.output,
 
 

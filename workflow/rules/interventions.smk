@@ -10,7 +10,6 @@ rule ablate_units:
         dictionary=DICTIONARY,
         units="results/units/{cohort}/{hook}/units.csv",
         tensors=cohort_tensors,
-        manifests=cohort_manifests,
     output:
         ablation="results/interventions/{cohort}/{hook}/ablation.csv",
         confusion="results/interventions/{cohort}/{hook}/confusion.csv",
@@ -39,11 +38,10 @@ rule ablate_units:
 
 rule ablate_genotype:
     input:
-        decoders=expand(DECODER, cohort=HELD_OUT),
-        dictionaries=expand(DICTIONARY, cohort=HELD_OUT, allow_missing=True),
-        units=expand("results/units/{cohort}/{hook}/units.csv", cohort=HELD_OUT, allow_missing=True),
-        tensors=expand("results/tensors/{session}.zarr", session=DECODED),
-        manifests=expand("results/tensors/{session}.json", session=DECODED),
+        decoders=each(DECODER, cohort=HELD_OUT),
+        dictionaries=each(DICTIONARY, cohort=HELD_OUT, allow_missing=True),
+        units=each("results/units/{cohort}/{hook}/units.csv", cohort=HELD_OUT, allow_missing=True),
+        tensors=each("results/tensors/{session}.zarr", session=DECODED),
     output:
         ablation="results/interventions/all-without/{hook}/ablation.csv",
         confusion="results/interventions/all-without/{hook}/confusion.csv",
@@ -74,6 +72,11 @@ rule ablate_genotype:
         " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 
+EVERY_ABLATION = each(
+    "results/interventions/{cohort}/{hook}/ablation.csv", cohort=ABLATIONS, hook=HOOK
+)
+
+
 rule interventions:
     input:
-        expand("results/interventions/{cohort}/{hook}/ablation.csv", cohort=ABLATIONS, hook=HOOK),
+        EVERY_ABLATION,

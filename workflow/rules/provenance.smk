@@ -6,7 +6,7 @@
 
 rule record_provenance:
     input:
-        manifests=rules.tensors.input,
+        manifests=MANIFESTS,
         tables=rules.assemble_tables.output,
         figures=rules.figures.input,
         claims=rules.claims.input,

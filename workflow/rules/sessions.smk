@@ -110,6 +110,6 @@ rule catalogue:
 
 rule sessions:
     input:
-        expand("results/sessions/{session}.nwb", session=SIMULATED),
-        expand("results/sessions/allen/{session}.nwb", session=FETCHED),
-        expand("results/sessions/allen/{session}_events.npz", session=FETCHED if EVENTS else []),
+        each("results/sessions/{session}.nwb", session=SIMULATED),
+        each("results/sessions/allen/{session}.nwb", session=FETCHED),
+        each("results/sessions/allen/{session}_events.npz", session=FETCHED if EVENTS else []),

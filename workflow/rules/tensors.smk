@@ -9,7 +9,9 @@ rule convert_session:
         nwb=nwb_of_session,
         events=events_of_session,
     output:
-        # Snakemake sees only the stamp of a folder; the manifest carries the hash of the content.
+        # Snakemake sees only the stamp of a folder, new whenever it is written; the manifest carries
+        # the hash of the content, which whoever opens the tensor compares. So later rules name the
+        # folder alone: each file that a job names costs time whenever the jobs are planned.
         tensor=directory("results/tensors/{session}.zarr"),
         manifest="results/tensors/{session}.json",
     log:
@@ -33,6 +35,9 @@ rule convert_session:
         " --events {input.events:q} 2>&1 | tee {log:q}"
 
 
+MANIFESTS = each("results/tensors/{session}.json", session=SESSIONS)
+
+
 rule tensors:
     input:
-        expand("results/tensors/{session}.json", session=SESSIONS),
+        MANIFESTS,

@@ -36,9 +36,9 @@ rule measure_units:
 
 rule score_ground_truth:
     input:
-        expand(rules.measure_units.output.units, cohort=SCORED, allow_missing=True),
-        expand(DICTIONARY, cohort=SCORED, allow_missing=True),
-        expand(DECODER, cohort=SCORED),
+        each(rules.measure_units.output.units, cohort=SCORED, allow_missing=True),
+        each(DICTIONARY, cohort=SCORED, allow_missing=True),
+        each(DECODER, cohort=SCORED),
     output:
         scores="results/units/{hook}/ground_truth.csv",
         truth="results/units/{hook}/truth.csv",
@@ -95,5 +95,5 @@ rule relabel_mice:
 
 rule units:
     input:
-        expand("results/units/{cohort}/{hook}/units.csv", cohort=COHORTS, hook=HOOK),
+        each("results/units/{cohort}/{hook}/units.csv", cohort=COHORTS, hook=HOOK),
         GROUND_TRUTH,

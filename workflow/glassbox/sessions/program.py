@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -55,6 +56,7 @@ def stimuli_of(session_type: str, options: SimulateOptions) -> tuple[str, ...]:
     return tuple(s for s in dict.fromkeys(COURSE[session_type]) if s in options.stimuli)
 
 
+@cache
 def program_frames(session_type: str, options: SimulateOptions) -> int:
     """Frames of the recording of a session."""
     return sum(block.frames for block in _blocks(session_type, options))

@@ -23,6 +23,7 @@ import zarr
 
 from glassbox.errors import UserError
 from glassbox.files import sha256_of_folder
+from glassbox.latency import await_file
 from glassbox.tensors.trials import Trials
 
 # Waits between looks at a store that does not match its manifest: on a network file system the
@@ -47,6 +48,8 @@ def open_session(zarr_path: str | Path, verify: bool = True) -> SessionTensor:
         UserError: store or manifest are missing, or do not belong together.
     """
     path = Path(zarr_path)
+    if verify and path.is_dir():  # Snakemake waits for the store alone
+        await_file(manifest_path(path), longest_s=sum(RETRY_WAITS_S))
     manifest = read_manifest(path)
     if verify:
         _verify(path, manifest)
