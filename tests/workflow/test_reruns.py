@@ -116,14 +116,18 @@ def test_a_chunk_that_a_conversion_changed_reruns_what_is_made_of_it(tiny_copy):
     assert trained == cohorts
 
 
-@pytest.mark.parametrize("lost", ["zarr", "json"])
-def test_a_tensor_that_was_deleted_is_made_again_where_it_is_wanted(tiny_copy, lost):
-    path = tiny_copy.results / "tensors" / f"sim-Cux2-01.{lost}"
-    path.unlink() if lost == "json" else shutil.rmtree(path)
-    (tiny_copy.results / "decoders" / "mouse-M01" / "decoder.json").unlink()
-    jobs = tiny_copy.jobs(*CONFIG)
-    assert jobs["convert_session:sim-Cux2-01"] and jobs["train_decoder:mouse-M01"]
-    assert "train_decoder:mouse-M02" not in jobs
+def test_a_tensor_that_was_deleted_is_made_again_where_it_is_wanted(tiny_copy):
+    shutil.rmtree(tiny_copy.results / "tensors" / "sim-Cux2-01.zarr")
+    assert not tiny_copy.jobs(*CONFIG)
+    decoder = "results/decoders/mouse-M01/decoder.json"
+    (tiny_copy.root / decoder).unlink()
+    jobs = tiny_copy.jobs(decoder, *CONFIG)
+    assert set(jobs) == {"convert_session:sim-Cux2-01", "train_decoder:mouse-M01"}
+
+
+def test_a_manifest_that_was_deleted_is_made_again(tiny_copy):
+    (tiny_copy.results / "tensors" / "sim-Cux2-01.json").unlink()
+    assert tiny_copy.jobs(*CONFIG)["convert_session:sim-Cux2-01"]
 
 
 def test_one_more_simulated_mouse_simulates_and_converts_its_session_alone(tiny_copy):
