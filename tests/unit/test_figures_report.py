@@ -35,6 +35,6 @@ def test_a_caption_is_valid_text_under_any_configuration(path, config):
     assert "{{" not in text
 
 
-def test_every_figure_has_a_caption():
+def test_every_figure_and_the_claims_have_a_caption():
     names = {path.stem for path in REPORT.glob("*.rst")}
-    assert names == {"workflow", *FIGURE_COLUMNS}
+    assert names == {"workflow", "claims", *FIGURE_COLUMNS}
