@@ -9,6 +9,7 @@ from typing import Any
 
 from glassbox.claims.options import ClaimOptions
 from glassbox.configuration import place_of
+from glassbox.decoders.hook_names import check_hook
 from glassbox.decoders.options import DecoderOptions
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.errors import UserError
@@ -56,11 +57,12 @@ def check_sections(config: Mapping[str, Any], files: Sequence[str | Path] = ()) 
     Raises `UserError` as the check words it, with the file and line where the value was set.
     """
     options = {}
-    for section, cls in SECTIONS.items():
-        try:
+    try:
+        for section, cls in SECTIONS.items():
             options[section] = options_from(cls, config[section], section)
-        except UserError as error:
-            raise UserError(f"{error} ({_place(str(error), config, files)})") from None
+        check_hook(options["dictionaries"].hook, options["decoders"])
+    except UserError as error:
+        raise UserError(f"{error} ({_place(str(error), config, files)})") from None
     return options
 
 

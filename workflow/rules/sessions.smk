@@ -10,7 +10,7 @@
 wildcard_constraints:
     session="[A-Za-z0-9_][A-Za-z0-9._-]*",
     cohort="all|all-without-[0-9]+|(mouse|genotype)-[A-Za-z0-9._-]+",
-    hook="[a-z_]+",
+    hook="[a-z]+[0-9]*([.][a-z]+)?",
 
 
 rule simulate_session:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from glassbox.cli import parser
-from glassbox.dictionaries.options import HOOKS, DictionaryOptions
+from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.errors import user_errors
 from glassbox.files import sole_writer
 from glassbox.options import options_from
@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
         "--tensors", required=True, nargs="+", type=Path, help="stores of its sessions"
     )
     cli.add_argument("--out", required=True, type=Path, help="folder to write into")
-    cli.add_argument("--hook", choices=HOOKS, help="in the place of the option `hook`")
+    cli.add_argument("--hook", help="in the place of the option `hook`")
     cli.add_argument("--options", default="{}", help="section `dictionaries` as JSON")
     args = cli.parse_args(argv)
     with user_errors():

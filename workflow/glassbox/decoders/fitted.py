@@ -13,10 +13,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from glassbox.decoders.hook_names import check_hook
 from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
 from glassbox.decoders.model import Decoder, new_decoder
 from glassbox.decoders.options import SECTION, DecoderOptions
 from glassbox.decoders.predict import piece_of
+from glassbox.decoders.resume import Passed, answers_from, passed
 from glassbox.decoders.targets import targets_of
 from glassbox.errors import UserError
 from glassbox.options import options_from
@@ -128,6 +130,56 @@ class FittedDecoder:
         )
 
     @torch.inference_mode()
+    def at(
+        self,
+        hook: str,
+        session: str,
+        windows: np.ndarray | torch.Tensor,
+        keep: np.ndarray | None = None,
+        stimulus: str | None = None,
+    ) -> Passed:
+        """Activations at a hook point, (trials, positions, dim), f4.
+
+        Args:
+            hook: one of `model.hooks`.
+            session, windows, keep, stimulus: as `latents` takes them.
+
+        Raises:
+            UserError: the decoder has no such hook point.
+        """
+        check_hook(hook, self.options)
+        stimulus = stimulus or self.stimulus
+        self._check(session, stimulus, windows)
+        windows = torch.as_tensor(windows, dtype=torch.float32)
+        kept = None if keep is None else torch.as_tensor(keep).to(self.model.device)
+        device, tasks = self.model.device, tuple(self.tasks)
+        parts = [
+            passed(self.model, hook, tasks, session, stimulus, piece.to(device), kept)
+            for piece in windows.split(piece_of(self.model, stimulus, windows.shape[1]))
+        ]
+        beside = [part.beside for part in parts if part.beside is not None]
+        return Passed(
+            torch.cat([part.value for part in parts]), torch.cat(beside) if beside else None
+        )
+
+    @torch.inference_mode()
+    def answers(
+        self,
+        hook: str,
+        value: torch.Tensor,
+        sessions: Sequence[str] | None = None,
+        beside: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """Logits by task, (trials, classes), from activations at a hook point.
+
+        Args:
+            hook: one of `model.hooks`.
+            value, beside: (trials, positions, dim), as `at` gives them.
+            sessions: of each trial, (trials,); only `poyo_plus` asks for them.
+        """
+        return answers_from(self.model, hook, value, tuple(self.tasks), sessions, beside)
+
+    @torch.inference_mode()
     def latents(
         self,
         session: str,
@@ -143,13 +195,7 @@ class FittedDecoder:
             keep: indices of the cells to use; None: all.
             stimulus: whose trials the windows are of; None: the decoder's first.
         """
-        stimulus = stimulus or self.stimulus
-        self._check(session, stimulus, windows)
-        windows = torch.as_tensor(windows, dtype=torch.float32)
-        kept = None if keep is None else torch.as_tensor(keep).to(self.model.device)
-        device = self.model.device
-        pieces = windows.split(piece_of(self.model, stimulus, windows.shape[1]))
-        return torch.cat([self.model.encode(session, stimulus, p.to(device), kept) for p in pieces])
+        return self.at("latents", session, windows, keep, stimulus).value
 
     @torch.inference_mode()
     def readout(
@@ -161,7 +207,7 @@ class FittedDecoder:
             latents: (trials, latents, dim).
             sessions: of each trial, (trials,); only the readout of `poyo_plus` asks for them.
         """
-        return self.model.readout(latents, tuple(self.tasks), sessions=sessions)
+        return self.answers("latents", latents, sessions)
 
     @torch.inference_mode()
     def receptive_fields(self, session: str, stimulus: str | None = None) -> torch.Tensor:

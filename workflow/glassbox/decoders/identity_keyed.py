@@ -6,12 +6,17 @@
     encoder     learned latents query the tokens. Neither query nor key sees the trial, so the
                 attention pattern is computed once for a batch of a session, and what enters each
                 latent is linear in the scaled dF/F: an exact receptive field over cells and time.
-                The output is multiplied by the root of the number of cells
-    processor   self-attention blocks among the latents           → hook point `latents`
-    readout     one learned query per task attends to the latents, a linear layer gives the logits
+                The output is multiplied by the root of the number of cells → `encoder.attention`;
+                added to the latents                                        → `encoder`
+    processor   self-attention blocks among the latents                     → `block0`, `block1`, …
+                what the latents of one hear, what its linear layers add    → `block0.attention`,
+                                                                              `block0.mlp`, …
+                what the last one gives                                     → `latents`
+    readout     one learned query per task attends to the latents           → `queries`;
+                a linear layer gives the logits
 
-The queries of the readout know nothing of the session: what the readout uses must be in the
-latents.
+The arrows are hook points. The queries of the readout know nothing of the session: what the readout
+uses must be in the latents.
 """
 
 from __future__ import annotations
@@ -24,6 +29,8 @@ import torch
 from torch import nn
 
 from glassbox.decoders.cells import SessionScaling, UnitVectors, identities
+from glassbox.decoders.hook_names import hooks_of
+from glassbox.decoders.hooks import Tap, untouched
 from glassbox.decoders.layers import Noise, ProcessorBlock, drop
 from glassbox.decoders.options import DecoderOptions, FrontOptions
 from glassbox.decoders.pieces import Piece
@@ -127,6 +134,11 @@ class IdentityKeyedDecoder(nn.Module):
     def device(self) -> torch.device:
         return self.latent.device
 
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """The places at which a tap is called, in the order of the calls."""
+        return hooks_of("identity_keyed", len(self.processor))
+
     def numbers_per_cell(self, stimulus: str) -> int:
         """Numbers that a trial needs for each cell at the widest place."""
         front = self.fronts[stimulus]
@@ -212,11 +224,13 @@ class IdentityKeyedDecoder(nn.Module):
         entering = [self.entering(p.session, p.stimulus, p.windows, p.keep) for p in pieces]
         latents = self.process(torch.cat(entering), noise)
         answers: list[dict[str, torch.Tensor]] = [{} for _ in pieces]
-        said = self._said(latents, noise)
+        said = self._said(latents, self.tasks, noise)
         sizes = [len(part) for part in entering]
         for place, part in enumerate(said.split(sizes)):
             tasks = self.targets.of(pieces[place].stimulus)
-            answers[place] = {task: self._answer(task, part) for task in tasks}
+            answers[place] = {
+                task: self._answer(task, part[:, self.tasks.index(task)]) for task in tasks
+            }
         return tuple(answers)
 
     def encode(
@@ -226,6 +240,7 @@ class IdentityKeyedDecoder(nn.Module):
         windows: torch.Tensor,
         keep: torch.Tensor | None = None,
         noise: Noise | None = None,
+        tap: Tap = untouched,
     ) -> torch.Tensor:
         """From raw windows of dF/F to the hook point `latents`, behind the last processor block.
 
@@ -233,17 +248,40 @@ class IdentityKeyedDecoder(nn.Module):
             windows: (trials, cells, samples), unscaled.
             keep: indices of the cells to use, (kept,), i8; None: all.
             noise: of dropout; None: no dropout.
+            tap: called at the hook points on the way.
 
         Returns:
             (trials, latents, dim).
         """
-        return self.process(self.entering(session, stimulus, windows, keep), noise)
+        heard = tap("encoder.attention", self.entering(session, stimulus, windows, keep))
+        return self.process(heard, noise, tap)
 
-    def process(self, entering: torch.Tensor, noise: Noise | None = None) -> torch.Tensor:
+    def process(
+        self, entering: torch.Tensor, noise: Noise | None = None, tap: Tap = untouched
+    ) -> torch.Tensor:
         """The latents behind the last processor block, from what `entering` gave."""
-        latents = self.latent + drop(entering, self.dropout, noise)
-        for block in self.processor:
-            latents = block(latents, noise)
+        latents = tap("encoder", self.latent + drop(entering, self.dropout, noise))
+        return tap("latents", self.processed(latents, 0, noise, tap))
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The blocks of the processor."""
+        return self.processor
+
+    def behind_encoder(self, heard: torch.Tensor) -> torch.Tensor:
+        """The hook point `encoder` from `encoder.attention`, (trials, latents, dim)."""
+        return self.latent + heard
+
+    def processed(
+        self,
+        latents: torch.Tensor,
+        first: int,
+        noise: Noise | None = None,
+        tap: Tap = untouched,
+    ) -> torch.Tensor:
+        """The hook point `latents` from what enters block `first`, (trials, latents, dim)."""
+        for i, block in enumerate(self.processor[first:], start=first):
+            latents = block(latents, noise, f"block{i}", tap)
         return latents
 
     def entering(
@@ -274,6 +312,7 @@ class IdentityKeyedDecoder(nn.Module):
         tasks: Sequence[str] | None = None,
         noise: Noise | None = None,
         sessions: Sequence[str] | None = None,
+        tap: Tap = untouched,
     ) -> dict[str, torch.Tensor]:
         """Answers by task from the hook point `latents`, (trials, latents, dim).
 
@@ -281,21 +320,31 @@ class IdentityKeyedDecoder(nn.Module):
             tasks: which are answered; None: all.
             noise: of dropout; None: no dropout.
             sessions: of the trials; this readout knows nothing of them.
+            tap: called at the hook points on the way.
         """
-        said = self._said(latents, noise)
-        return {task: self._answer(task, said) for task in tasks or self.tasks}
+        tasks = tasks or self.tasks
+        return self.answered(tap("queries", self._said(latents, tasks, noise)), tasks)
 
-    def _said(self, latents: torch.Tensor, noise: Noise | None) -> torch.Tensor:
-        """What each task's query hears in the latents, (trials, tasks, dim).
+    def answered(self, queries: torch.Tensor, tasks: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Answers by task from the hook point `queries`, (trials, tasks, dim)."""
+        return {task: self._answer(task, queries[:, i]) for i, task in enumerate(tasks)}
+
+    def _said(
+        self, latents: torch.Tensor, asked: Sequence[str], noise: Noise | None
+    ) -> torch.Tensor:
+        """What the query of each task that is asked hears in the latents, (trials, tasks, dim).
 
         The projection of the keys is folded into the queries (q · W k = (qᵀ W) · k), and the
         values are projected after they have been averaged over the latents, so that a call costs
         little more than one pass over the latents.
         """
         trials, _, dim = latents.shape
-        tasks, heads, head_dim = len(self.tasks), self.heads, dim // self.heads
+        tasks, heads, head_dim = len(asked), self.heads, dim // self.heads
         latents = self.norm_latents(latents)
-        query = self.task_query.view(tasks, heads, head_dim)
+        query = self.task_query
+        if tuple(asked) != tuple(self.tasks):
+            query = query[[self.tasks.index(task) for task in asked]]
+        query = query.view(tasks, heads, head_dim)
         folded = torch.einsum("thd,hdi->thi", query, self.task_key.weight.view(heads, -1, dim))
         score = latents @ folded.reshape(tasks * heads, dim).T / math.sqrt(head_dim)
         heard = score.softmax(dim=1).transpose(1, 2) @ latents
@@ -305,5 +354,4 @@ class IdentityKeyedDecoder(nn.Module):
         return drop(said + self.task_value.bias, self.dropout, noise)
 
     def _answer(self, task: str, said: torch.Tensor) -> torch.Tensor:
-        place = self.tasks.index(task)
-        return self.targets.answer(task, self.answers[place](said[:, place]))
+        return self.targets.answer(task, self.answers[self.tasks.index(task)](said))

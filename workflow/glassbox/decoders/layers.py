@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from glassbox.decoders.hooks import Tap, untouched
+
 
 class Noise:
     """Random numbers for the rows of several batches that are processed as one.
@@ -58,14 +60,32 @@ class ProcessorBlock(nn.Module):
         self.widen = nn.Linear(dim, feedforward * dim)
         self.narrow = nn.Linear(feedforward * dim, dim)
 
-    def forward(self, x: torch.Tensor, noise: Noise | None) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, noise: Noise | None, place: str = "", tap: Tap = untouched
+    ) -> torch.Tensor:
         """(batch, latents, dim) to the same shape."""
+        heard = tap(f"{place}.attention", self.attention(x))
+        return tap(place, self.after(x, heard, noise, place, tap))
+
+    def attention(self, x: torch.Tensor) -> torch.Tensor:
+        """What the latents hear of one another, the same shape."""
         batch, latents, dim = x.shape
         shape = (batch, latents, 3, self.heads, dim // self.heads)
         q, k, v = (
             self.queries_keys_values(self.norm_attention(x)).view(shape).permute(2, 0, 3, 1, 4)
         )
         y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, latents, dim)
-        x = x + drop(self.attended(y), self.dropout, noise)
+        return self.attended(y)
+
+    def after(
+        self,
+        x: torch.Tensor,
+        heard: torch.Tensor,
+        noise: Noise | None = None,
+        place: str = "",
+        tap: Tap = untouched,
+    ) -> torch.Tensor:
+        """What the block gives, from what entered it and what its latents heard."""
+        x = x + drop(heard, self.dropout, noise)
         y = drop(F.gelu(self.widen(self.norm_feedforward(x))), self.dropout, noise)
-        return x + drop(self.narrow(y), self.dropout, noise)
+        return x + drop(tap(f"{place}.mlp", self.narrow(y)), self.dropout, noise)

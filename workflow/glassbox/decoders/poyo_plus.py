@@ -3,6 +3,7 @@
     tokens      linear(dF/F) beside the unit's embedding, at the time of the sample
     encoder     latents on a grid of time attend to the tokens          → hook `encoder`
     processor   blocks of self-attention among the latents              → `block0`, `block1`, …
+                what the linear layers of one add                       → `block0.mlp`, …
                 what the last one gives                                 → `latents`
     decoder     a query for each task, its embedding plus the session's,
                 at the time that is asked about, attends to the latents → `queries`
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from glassbox.decoders.hook_names import hooks_of
 from glassbox.decoders.hooks import Tap, untouched
 from glassbox.decoders.poyo_plus_layers import Block, CrossAttention, FeedForward
 from glassbox.decoders.poyo_plus_options import PoyoPlusOptions
@@ -66,10 +68,7 @@ class PoyoPlusBody(nn.Module):
     @property
     def hooks(self) -> tuple[str, ...]:
         """The places at which a tap is called, in the order of the calls."""
-        places = ["encoder.attention", "encoder"]
-        for i in range(len(self.blocks)):
-            places += [f"block{i}.attention", f"block{i}"]
-        return (*places, "latents", "queries.attention", "queries")
+        return hooks_of("poyo_plus", len(self.blocks))
 
     def encode(
         self,
@@ -98,8 +97,15 @@ class PoyoPlusBody(nn.Module):
         latents = self.latent[latent]
         turn, token_turn = self.rotary(latent_time), self.rotary(time)
         heard = self.encoder(latents, tokens, turn, token_turn, mask, noise)
-        latents = latents + tap("encoder.attention", heard)
-        return tap("encoder", latents + self.encoder_forward(latents, noise))
+        heard = tap("encoder.attention", heard)
+        return tap("encoder", self.encoded(latents, heard, noise))
+
+    def encoded(
+        self, latents: torch.Tensor, heard: torch.Tensor, noise: Noise | None = None
+    ) -> torch.Tensor:
+        """The latents behind the encoder, from those before it and what they heard."""
+        latents = latents + heard
+        return latents + self.encoder_forward(latents, noise)
 
     def process(
         self,
@@ -107,10 +113,11 @@ class PoyoPlusBody(nn.Module):
         latent_time: torch.Tensor,
         noise: Noise | None = None,
         tap: Tap = untouched,
+        first: int = 0,
     ) -> torch.Tensor:
-        """The latents behind the last block, from those behind the encoder; the same shape."""
+        """The latents behind the last block, from those before block `first`; the same shape."""
         turn = self.rotary(latent_time)
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.blocks[first:], start=first):
             latents = block(latents, turn, noise, f"block{i}", tap)
         return tap("latents", latents)
 
@@ -136,8 +143,15 @@ class PoyoPlusBody(nn.Module):
         query = session + self.task[task.clamp_min(0)]
         turn, latent_turn = self.rotary(query_time), self.rotary(latent_time)
         heard = self.decoder(query, latents, turn, latent_turn, None, noise)
-        query = query + tap("queries.attention", heard)
-        return tap("queries", query + self.decoder_forward(query, noise))
+        heard = tap("queries.attention", heard)
+        return tap("queries", self.asked(query, heard, noise))
+
+    def asked(
+        self, query: torch.Tensor, heard: torch.Tensor, noise: Noise | None = None
+    ) -> torch.Tensor:
+        """The queries before the answers, from what they ask and what they heard."""
+        query = query + heard
+        return query + self.decoder_forward(query, noise)
 
 
 class PoyoPlus(nn.Module):

@@ -196,12 +196,44 @@ class PoyoPlusDecoder(nn.Module):
             sessions: of each trial, (trials,): their embeddings are part of the queries.
             tap: called at the hook points on the way.
         """
+        session = self._sessions(sessions)
+        asked = torch.full((len(latents),), self.asked_s, device=self.device)
+        return self._answers(latents, tasks or self.tasks, session, asked, noise, tap)
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The blocks of the processor."""
+        return self.body.blocks
+
+    def behind_encoder(self, heard: torch.Tensor) -> torch.Tensor:
+        """The hook point `encoder` from `encoder.attention`, (trials, latents, dim)."""
+        return self.body.encoded(self.body.latent[self.grid], heard)
+
+    def processed(self, latents: torch.Tensor, first: int) -> torch.Tensor:
+        """The hook point `latents` from what enters block `first`, (trials, latents, dim)."""
+        return self.body.process(latents, self.grid_time[None], first=first)
+
+    def behind_queries(
+        self, heard: torch.Tensor, tasks: Sequence[str], sessions: Sequence[str] | None
+    ) -> torch.Tensor:
+        """The hook point `queries` from `queries.attention`, (trials, tasks, dim)."""
+        places = [self.tasks.index(task) for task in tasks]
+        return self.body.asked(self._sessions(sessions)[:, None] + self.body.task[places], heard)
+
+    def answered(self, queries: torch.Tensor, tasks: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Answers by task from the hook point `queries`, (trials, tasks, dim)."""
+        layers = [self.body.answers[self.tasks.index(task)] for task in tasks]
+        return {
+            task: self.targets.answer(task, layer(queries[:, i]))
+            for i, (task, layer) in enumerate(zip(tasks, layers, strict=True))
+        }
+
+    def _sessions(self, sessions: Sequence[str] | None) -> torch.Tensor:
+        """The embedding of each trial's session, (trials, dim)."""
         if sessions is None:
             raise ValueError("the queries of POYO+ hold the session of each trial: name them")
         places = torch.tensor([self._place[name] for name in sessions], device=self.device)
-        session = torch.stack(list(self.session))[places]
-        asked = torch.full((len(latents),), self.asked_s, device=self.device)
-        return self._answers(latents, tasks or self.tasks, session, asked, noise, tap)
+        return torch.stack(list(self.session))[places]
 
     @property
     def asked_s(self) -> float:
@@ -252,7 +284,4 @@ class PoyoPlusDecoder(nn.Module):
             noise,
             tap,
         )
-        return {
-            task: self.targets.answer(task, self.body.answers[place](queries[:, i]))
-            for i, (task, place) in enumerate(zip(tasks, places.tolist(), strict=True))
-        }
+        return self.answered(queries, tasks)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from glassbox.decoders.hooks import Tap
+from glassbox.decoders.hooks import Tap, untouched
 from glassbox.decoders.layers import drop
 from glassbox.decoders.poyo_plus_options import PoyoPlusOptions
 from glassbox.decoders.rotary import turned
@@ -128,8 +128,20 @@ class Block(nn.Module):
         self, x: torch.Tensor, turn: torch.Tensor, noise: Noise | None, place: str, tap: Tap
     ) -> torch.Tensor:
         heard = tap(f"{place}.attention", self.attention(x, turn, noise))
+        return tap(place, self.after(x, heard, noise, place, tap))
+
+    def after(
+        self,
+        x: torch.Tensor,
+        heard: torch.Tensor,
+        noise: Noise | None = None,
+        place: str = "",
+        tap: Tap = untouched,
+    ) -> torch.Tensor:
+        """What the block gives, from what entered it and what its latents heard."""
         x = x + drop(heard, self.dropout, noise)
-        return tap(place, x + drop(self.feedforward(x, noise), self.dropout, noise))
+        added = tap(f"{place}.mlp", self.feedforward(x, noise))
+        return x + drop(added, self.dropout, noise)
 
 
 def _attend(

@@ -22,6 +22,7 @@ from glassbox.decoders.checkpoint import Checkpoint, key_of
 from glassbox.decoders.data import CohortData, TrialSet, by_session
 from glassbox.decoders.devices import launched
 from glassbox.decoders.fit import Fit, Report, Run, fit
+from glassbox.decoders.hook_names import depth_of, hooks_of
 from glassbox.decoders.metrics import Scores, ValueScores, rows_of, scores_of, together
 from glassbox.decoders.model import Decoder, new_decoder
 from glassbox.decoders.options import SECTION, DecoderOptions
@@ -235,7 +236,7 @@ def describe(
         "cohort": cohort.name,
         "level": cohort.level,
         "model": options.decoder,
-        "hooks": ["latents"],
+        "hooks": list(hooks_of(options.decoder, depth_of(options))),
         "options": asdict(options),
         "split": options.split,
         "seeds": list(options.seeds),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ class HookTrials:
     """Activations of a decoder at the hook for the usable trials of its sessions.
 
     Attributes:
-        latents: (trials, latents, dim) f4.
+        latents: (trials, latents, dim) f4; whatever the positions of the hook are, latents or, at
+            the queries, tasks.
         part: part code in the decoder's fold, (trials,), i1.
         session_index: into the sessions that were given, (trials,), i4.
         trial_index: place in the stimulus's table of trials, (trials,), i4.
@@ -46,6 +48,9 @@ class HookTrials:
         held_out: the trial's session was held out of the body, (trials,) bool.
         labels: class index by task, (trials,), i8, −1 where a trial has none.
         sessions: names of the sessions that were given.
+        hook: where in the decoder.
+        beside: what the activations are added to, (trials, latents, dim); None where it needs no
+            trial.
     """
 
     latents: torch.Tensor
@@ -56,6 +61,8 @@ class HookTrials:
     held_out: np.ndarray
     labels: dict[str, np.ndarray]
     sessions: tuple[str, ...] = ()
+    hook: str = "latents"
+    beside: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.part)
@@ -68,8 +75,9 @@ class HookTrials:
 
     def take(self, places: np.ndarray) -> HookTrials:
         """The trials at these places."""
+        where = torch.from_numpy(np.asarray(places))
         return HookTrials(
-            self.latents[torch.from_numpy(np.asarray(places))],
+            self.latents[where],
             self.part[places],
             self.session_index[places],
             self.trial_index[places],
@@ -77,7 +85,13 @@ class HookTrials:
             self.held_out[places],
             {task: label[places] for task, label in self.labels.items()},
             self.sessions,
+            self.hook,
+            None if self.beside is None else self.beside[where],
         )
+
+    def readout(self, decoder: FittedDecoder) -> Callable[[torch.Tensor], dict[str, torch.Tensor]]:
+        """From other activations of these trials, (trials, latents, dim), to logits by task."""
+        return partial(decoder.answers, self.hook, sessions=self.session, beside=self.beside)
 
     def in_part(self, part: int, held_out: bool | None = False) -> HookTrials:
         """The trials of a part, of the body's sessions, of held-out ones, or (None) of both."""
@@ -124,11 +138,15 @@ def open_sessions(
 
 
 @torch.no_grad()
-def hook_trials(decoder: FittedDecoder, sessions: Sequence[DecodedSession]) -> HookTrials:
+def hook_trials(
+    decoder: FittedDecoder, sessions: Sequence[DecodedSession], hook: str = "latents"
+) -> HookTrials:
     """Run every usable trial of the sessions through the decoder up to the hook, all cells kept."""
     counts = [len(s.data.trial) for s in sessions]
+    passed = [decoder.at(hook, s.data.session, s.data.windows) for s in sessions]
+    beside = [p.beside for p in passed if p.beside is not None]
     return HookTrials(
-        latents=torch.cat([decoder.latents(s.data.session, s.data.windows) for s in sessions]),
+        latents=torch.cat([p.value for p in passed]),
         part=np.concatenate([s.data.parts[decoder.fold] for s in sessions]),
         session_index=np.repeat(np.arange(len(sessions), dtype=np.int32), counts),
         trial_index=np.concatenate([s.data.trial for s in sessions]).astype(np.int32),
@@ -138,6 +156,8 @@ def hook_trials(decoder: FittedDecoder, sessions: Sequence[DecodedSession]) -> H
             task: np.concatenate([s.data.labels[task] for s in sessions]) for task in decoder.tasks
         },
         sessions=tuple(s.data.session for s in sessions),
+        hook=hook,
+        beside=torch.cat(beside) if beside else None,
     )
 
 
@@ -169,5 +189,6 @@ def training_cache(
                 share = rng.uniform(options.copies_keep, 1)
                 n_kept = max(1, round(share * data.n_cells))
                 keep = np.sort(rng.permutation(data.n_cells)[:n_kept])
-            cache.append(decoder.latents(data.session, windows, keep).flatten(0, 1))
+            seen = decoder.at(options.hook, data.session, windows, keep).value
+            cache.append(seen.flatten(0, 1))
     return torch.cat(cache)

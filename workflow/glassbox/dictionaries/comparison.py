@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -53,7 +52,7 @@ def compare_dictionaries(
     for seed, fold in runs:
         decoder = FittedDecoder.load(decoder_folder, seed, fold)
         sessions = sessions or open_sessions(decoder, tensors)
-        trials = hook_trials(decoder, sessions)
+        trials = hook_trials(decoder, sessions, options.hook)
         about = {
             "cohort": decoder.cohort,
             "level": decoder.level,
@@ -62,10 +61,7 @@ def compare_dictionaries(
             "hook": options.hook,
         }
         cache = training_cache(decoder, sessions, options)
-        readout = {
-            name: partial(decoder.readout, sessions=trials.in_part(part).session)
-            for name, part in PARTS.items()
-        }
+        readout = {name: trials.in_part(part).readout(decoder) for name, part in PARTS.items()}
         for row in compared(cache, trials, readout, options, progress.step):
             rows.append(about | row)
         clip = decoder.options.clip_low, decoder.options.clip_high
@@ -73,7 +69,7 @@ def compare_dictionaries(
             rows.append(about | row)
         before = untrained(decoder, seed)
         cache = training_cache(before, sessions, options)
-        trials = hook_trials(before, sessions)
+        trials = hook_trials(before, sessions, options.hook)
         for row in of_untrained(cache, trials, options, progress.step):
             rows.append(about | row)
     progress.close()

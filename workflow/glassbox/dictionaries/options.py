@@ -8,14 +8,12 @@ from typing import Literal
 from glassbox.dictionaries.comparison_options import Architecture, ComparisonOptions
 from glassbox.errors import UserError
 
-HOOKS = ("latents",)
-
 
 @dataclass(frozen=True)
 class DictionaryOptions:
     """Options of stage 4. Lengths are counted in activations: one latent of one trial is one."""
 
-    hook: str = "latents"  # where the dictionary is inserted
+    hook: str = "latents"  # where the dictionary is inserted: a hook point of the decoder
     architecture: Architecture = "topk"
     width: int = 512  # units
     k: int = 32  # units active in one latent; on average, where an architecture fixes no number
@@ -44,10 +42,6 @@ class DictionaryOptions:
 
     def check(self, section: str) -> None:
         """Raise a `UserError` that names the option that cannot be."""
-        if self.hook not in HOOKS:
-            raise UserError(
-                f"{section}.hook: expected one of {', '.join(HOOKS)}; found {self.hook!r}."
-            )
         if self.k < 1:
             raise UserError(f"{section}.k: expected at least 1 active unit; found {self.k}.")
         if self.width < 2 * self.k:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from glassbox.decoders.fitted import FittedDecoder, read_description
+from glassbox.decoders.hook_names import holds_session
 from glassbox.decoders.randomness import seed_of, torch_generator
 from glassbox.dictionaries.activations import (
     DecodedSession,
@@ -75,7 +75,7 @@ def train_dictionaries(
         decoder = FittedDecoder.load(decoder_folder, seed, fold)
         sessions = sessions or open_sessions(decoder, tensors)
         about = _about(decoder, options)
-        trials = hook_trials(decoder, sessions)
+        trials = hook_trials(decoder, sessions, options.hook)
         selection = trials.in_part(SELECTION).latents.flatten(0, 1)
         trained = train_dictionary(
             training_cache(decoder, sessions, options),
@@ -88,12 +88,11 @@ def train_dictionaries(
         activity = activity_of(dictionary, trials)
         test = trials.in_part(TEST, held_out=None)
         noise = torch_generator("noise", options.seed, seed, fold)
-        readout = partial(decoder.readout, sessions=test.session)
         scores = insertion_scores(
             dictionary,
             test.latents,
             test.labels,
-            readout,
+            test.readout(decoder),
             options.noise_draws,
             noise,
             trials.in_part(TRAIN).latents.mean(0),
@@ -237,6 +236,7 @@ def _write_facts(
         "cohort": decoder.cohort,
         "level": decoder.level,
         "hook": options.hook,
+        "holds_session": holds_session(options.hook, decoder.options.decoder),
         "dictionary": options.architecture,
         "options": about,
         "runs": [{"seed": seed, "fold": fold} for seed, fold in runs],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glassbox.decoders.hook_names import CONFOUNDED
 from glassbox.figures.choose import cohort_in_words, main_cohort, one_dictionary
 from glassbox.figures.options import FiguresOptions
 from glassbox.figures.summaries import counted
@@ -266,6 +267,8 @@ def _note(
             f"Genotype: a linear probe on latents, trained on training mice and read on held-out "
             f"mice ({counted(folds, 'fold')}); mean over folds. "
         )
+        if rows.hook.iloc[0].startswith("queries"):
+            text += f"Note: {CONFOUNDED}. "
     if len(confusion):
         text += "Confusion: rows are true classes and sum to 1, largest dose."
     return text

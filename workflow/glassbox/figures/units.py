@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glassbox.decoders.hook_names import CONFOUNDED
 from glassbox.figures.choose import by_size, cohort_in_words, main_cohort, one_dictionary
 from glassbox.figures.options import FiguresOptions
 from glassbox.figures.output import text_of
@@ -216,6 +217,8 @@ def _note(units: pd.DataFrame, tuning: pd.DataFrame, cohort: str) -> str:
         mice = tuning[tuning.variable == GENOTYPE].groupby("condition").n.max()
         who = ", ".join(f"{line}: {counted(int(n), 'mouse', 'mice')}" for line, n in mice.items())
         text += f"d: the unit of analysis is the mouse ({who}); mice permuted between lines. "
+        if units.hook.iloc[0].startswith("queries"):
+            text += f"Note: {CONFOUNDED}. "
     return text + (
         "e: of the units that prefer each direction, the one whose activation direction explains "
         "best (±SEM over trials; the rim is its largest response)."

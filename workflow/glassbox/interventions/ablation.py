@@ -42,6 +42,7 @@ class CleanPass:
         sessions: of each trial, (trials,) of texts; None where the decoder needs none.
         donor_values, donor_units: the code of the trial that each is resampled from, like `values`
             and `units`; None where there is none.
+        beside: what the latents are added to, (trials, latents, dim), where they are added.
     """
 
     latents: torch.Tensor
@@ -52,6 +53,7 @@ class CleanPass:
     sessions: np.ndarray | None = None
     donor_values: torch.Tensor | None = None
     donor_units: torch.Tensor | None = None
+    beside: torch.Tensor | None = None
 
     @classmethod
     @torch.no_grad()
@@ -61,12 +63,13 @@ class CleanPass:
         latents: torch.Tensor,
         mean: torch.Tensor,
         sessions: np.ndarray | None = None,
+        beside: torch.Tensor | None = None,
     ) -> CleanPass:
         """Encode the latents, (trials, latents, dim)."""
         code = dictionary.code(latents.reshape(-1, dictionary.dim))
         shape = (*latents.shape[:2], code.units.shape[-1])
         values, units = code.values.view(shape), code.units.view(shape)
-        return cls(latents, values, units, dictionary, mean, sessions)
+        return cls(latents, values, units, dictionary, mean, sessions, beside)
 
     @torch.no_grad()
     def reconstruction(self) -> torch.Tensor:
@@ -102,7 +105,7 @@ class CleanPass:
 
     def take(self, trials: slice) -> CleanPass:
         """The same for some of the trials."""
-        by_trial = "latents values units sessions donor_values donor_units".split()
+        by_trial = "latents values units sessions donor_values donor_units beside".split()
         arrays = {name: getattr(self, name) for name in by_trial}
         return replace(self, **{n: a if a is None else a[trials] for n, a in arrays.items()})
 
@@ -188,4 +191,4 @@ def logits_of_sets(
             trials = slice(first, min(first + trials_at_once, n_trials))
             some = clean.take(trials)
             latents = ablated(some, base[trials], mask, ablation, strength)
-            yield trials, of_sets, suffix(latents, some.sessions)
+            yield trials, of_sets, suffix(latents, some.sessions, some.beside)

@@ -8,6 +8,7 @@ held-out mice's test trials, so that over the folds every mouse is read once.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from glassbox.decoders.fitted import FittedDecoder
+from glassbox.decoders.hook_names import CONFOUNDED
 from glassbox.decoders.randomness import numpy_generator, seed_of
 from glassbox.dictionaries.activations import DecodedSession, open_sessions
 from glassbox.errors import UserError
@@ -110,6 +112,8 @@ def ablate_genotype(
             f"found {len(decoder_folders)}, {len(dictionary_folders)} and {len(units_folders)}."
         )
     facts = [DictionaryFacts.read(folder) for folder in dictionary_folders]
+    if facts[0].holds_session:
+        print(f"{facts[0].hook}: {CONFOUNDED}.", file=sys.stderr)
     seeds = sorted(set.intersection(*({seed for seed, _ in f.runs} for f in facts)))
     progress = Progress(len(seeds) * (len(facts) + len(INTERVENTIONS) * 2), "ablate_genotype")
     tables: dict[str, list[Row]] = {"ablation": [], "confusion": [], "controls": []}

@@ -60,13 +60,17 @@ class PoyoPlusSuffix:
 
     @torch.no_grad()
     def __call__(
-        self, latents: torch.Tensor, sessions: np.ndarray | Sequence[str]
+        self,
+        latents: torch.Tensor,
+        sessions: np.ndarray | Sequence[str],
+        beside: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
         """Logits by task, (trials, sets, classes).
 
         Args:
             latents: versions of the latents of each trial, (trials, latents, sets, dim).
             sessions: of each trial, (trials,).
+            beside: nothing is added to the latents.
         """
         sessions = np.asarray(sessions)
         found: dict[str, list[torch.Tensor]] = {task: [] for task in self.tasks}

@@ -97,7 +97,7 @@ def single_unit_drops(
     trials = capped(trials, most_trials, seed, run.seed, run.fold, "selection")
     shuffled = {task: rng.permutation(label) for task, label in trials.labels.items()}
     clean = run.clean_pass(trials)
-    before = run.suffix(trials.latents.unsqueeze(2), trials.session)
+    before = run.suffix(trials.latents.unsqueeze(2), trials.session, trials.beside)
     sums = [{task: np.zeros(len(units)) for task in run.tasks} for _ in range(2)]
     known = {task: max(int((trials.labels[task] >= 0).sum()), 1) for task in run.tasks}
     blocks = logits_of_sets(clean, run.suffix, units[:, None], "error_preserving", "zero")

@@ -31,6 +31,7 @@ class DictionaryFacts:
     dictionary: str
     runs: tuple[tuple[int, int], ...]
     sessions: tuple[dict, ...]
+    holds_session: bool = False
 
     @classmethod
     def read(cls, folder: str | Path) -> DictionaryFacts:
@@ -41,7 +42,8 @@ class DictionaryFacts:
             raise UserError(f"{path}: no such file; run the rule train_dictionary first.") from None
         runs = tuple((run["seed"], run["fold"]) for run in facts["runs"])
         names = (facts[key] for key in ("cohort", "level", "hook", "dictionary"))
-        return cls(*names, runs, tuple(facts["sessions"]))
+        confounded = bool(facts.get("holds_session"))
+        return cls(*names, runs, tuple(facts["sessions"]), confounded)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Run:
 
     def clean_pass(self, trials: HookTrials) -> CleanPass:
         """The clean pass of some of the trials."""
-        return CleanPass.of(self.dictionary, trials.latents, self.mean, trials.session)
+        given = trials.latents, self.mean, trials.session, trials.beside
+        return CleanPass.of(self.dictionary, *given)
 
 
 def open_run(
@@ -91,8 +94,8 @@ def open_run(
     """Load a decoder and its dictionary and run all trials up to the hook."""
     folder = Path(dictionary_folder)
     decoder = FittedDecoder.load(decoder_folder, seed, fold)
-    architecture = DictionaryFacts.read(folder).dictionary
-    weights = folder / f"{architecture}-seed{seed}-fold{fold}.safetensors"
+    facts = DictionaryFacts.read(folder)
+    weights = folder / f"{facts.dictionary}-seed{seed}-fold{fold}.safetensors"
     stored = folder / f"activations-seed{seed}-fold{fold}.npz"
     for path in (weights, stored):
         if not path.exists():
@@ -101,7 +104,7 @@ def open_run(
     with np.load(stored) as arrays:
         energy, density = arrays["energy"].astype(float), arrays["density"].astype(float)
         unit_activation = arrays["unit_activation"]
-    trials = hook_trials(decoder, sessions)
+    trials = hook_trials(decoder, sessions, facts.hook)
     if len(trials) != len(unit_activation):
         raise UserError(
             f"{stored}: has {len(unit_activation)} trials, the tensors have {len(trials)}; run the "
@@ -115,7 +118,7 @@ def open_run(
         fold,
         trials,
         dictionary,
-        suffix_of(decoder),
+        suffix_of(decoder, facts.hook),
         energy,
         density,
         mean,

@@ -54,13 +54,17 @@ class Suffix:
 
     @torch.no_grad()
     def __call__(
-        self, latents: torch.Tensor, sessions: Sequence[str] | None = None
+        self,
+        latents: torch.Tensor,
+        sessions: Sequence[str] | None = None,
+        beside: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
         """Logits by task, (trials, sets, classes).
 
         Args:
             latents: versions of the latents of each trial, (trials, latents, sets, dim).
             sessions: of each trial; this decoder's readout knows nothing of them.
+            beside: nothing is added to the latents.
         """
         spread = torch.linalg.vecdot(latents, latents) / latents.shape[-1]
         spread = (spread - latents.mean(-1).square()).clamp_min(0)

@@ -36,6 +36,7 @@ class DictionaryFolder:
         hook: where in the decoder.
         sessions: in the order of `session_index`.
         classes: values of each task's condition, in the order of the class index.
+        holds_session: what passes the hook is made with the session's embedding.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class DictionaryFolder:
     hook: str
     sessions: tuple[Session, ...]
     classes: dict[str, tuple[float, ...]]
+    holds_session: bool = False
 
     @classmethod
     def open(cls, path: str | Path) -> DictionaryFolder:
@@ -59,7 +61,8 @@ class DictionaryFolder:
             for s in meta["sessions"]
         )
         classes = {task: tuple(values) for task, values in meta["classes"].items()}
-        return cls(path, meta["dictionary"], meta["hook"], sessions, classes)
+        names = meta["dictionary"], meta["hook"]
+        return cls(path, *names, sessions, classes, bool(meta.get("holds_session")))
 
     def runs(self) -> tuple[tuple[int, int], ...]:
         """Every (seed, fold) of the folder, sorted."""

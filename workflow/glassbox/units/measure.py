@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from glassbox.decoders.hook_names import CONFOUNDED
 from glassbox.files import replacing_file
 from glassbox.options import to_json
 from glassbox.tables import write_table
@@ -116,6 +117,8 @@ def _measure_genotype(
     measured: Measured,
 ) -> None:
     table, note = estimable(mice_of(folder, activations))
+    if folder.holds_session:
+        measured.notes.append(who | {"variable": GENOTYPE, "note": CONFOUNDED})
     if note:
         measured.notes.append(who | {"variable": GENOTYPE, "note": note})
     if not table.mouse:

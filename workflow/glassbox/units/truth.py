@@ -45,6 +45,7 @@ class FrozenRun:
     Attributes:
         cohort: name of the cohort.
         sessions: names of the sessions that trained the decoder.
+        hook: where the dictionary is.
         activation, session, label: one array for each session shown so far.
     """
 
@@ -54,6 +55,7 @@ class FrozenRun:
     sessions: tuple[str, ...]
     decoder: FittedDecoder
     dictionary: Dictionary
+    hook: str = "latents"
     activation: list[np.ndarray] = field(default_factory=list)
     session: list[np.ndarray] = field(default_factory=list)
     label: dict[str, list[np.ndarray]] = field(default_factory=dict)
@@ -81,7 +83,9 @@ def frozen_runs(dictionary_folder: str | Path, decoder_folder: str | Path) -> li
         weights = folder.path / f"{folder.dictionary}-seed{seed}-fold{fold}.safetensors"
         sessions = tuple(s.session for s in folder.sessions if not s.held_out)
         dictionary = load_dictionary(weights)
-        runs.append(FrozenRun(decoder.cohort, seed, fold, sessions, decoder, dictionary))
+        runs.append(
+            FrozenRun(decoder.cohort, seed, fold, sessions, decoder, dictionary, folder.hook)
+        )
     return runs
 
 
@@ -103,7 +107,7 @@ def show_fresh_trials(
                 recording = fresh_session(simulate, session, seed, trials, stimulus)
                 data[key] = session_of(recording, run.decoder)
             shown = data[key]
-            run.activation.append(activation_of(run.decoder, run.dictionary, shown))
+            run.activation.append(activation_of(run.decoder, run.dictionary, shown, run.hook))
             run.session.append(np.full(len(shown.trial), run.sessions.index(session)))
             for task, label in shown.labels.items():
                 run.label.setdefault(task, []).append(label)
@@ -143,7 +147,7 @@ def genotype_truth(
             data = session_of(recording, run.decoder)
             decoder = adapt(run.decoder, data)
             test = data.in_part(run.fold, TEST)
-            read = activation_of(decoder, run.dictionary, data)[test]
+            read = activation_of(decoder, run.dictionary, data, run.hook)[test]
             activation.append(read)
             session.append(np.full(len(read), len(line_of)))
             line_of[mouse.session] = line
@@ -198,14 +202,15 @@ def session_of(recording: Recording, decoder: FittedDecoder) -> TrialSet:
 
 
 def activation_of(
-    decoder: FittedDecoder, dictionary: Dictionary, data: TrialSet, block: int = 256
+    decoder: FittedDecoder,
+    dictionary: Dictionary,
+    data: TrialSet,
+    hook: str = "latents",
+    block: int = 256,
 ) -> np.ndarray:
     """Mean activation of each unit over the latents, (trials, width) f4."""
-    return np.concatenate(
-        [
-            dictionary.encode(decoder.latents(data.session, data.windows[first : first + block]))
-            .mean(1)
-            .numpy()
-            for first in range(0, len(data.trial), block)
-        ]
-    )
+    means = []
+    for first in range(0, len(data.trial), block):
+        seen = decoder.at(hook, data.session, data.windows[first : first + block]).value
+        means.append(dictionary.encode(seen).mean(1).numpy())
+    return np.concatenate(means)
