@@ -15,7 +15,9 @@ from glassbox.decoders.poyo_plus_options import PoyoPlusOptions
 from glassbox.decoders.randomness import torch_generator
 from glassbox.decoders.resume import answers_from, passed
 from glassbox.decoders.targets import Targets
+from glassbox.dictionaries.topk import TopKDictionary
 from glassbox.errors import UserError
+from glassbox.interventions.ablation import CleanPass
 from glassbox.interventions.hook_suffix import HookSuffix
 from glassbox.interventions.suffix import Suffix
 from tiny_trials import CLASSES, OPTIONS, SAMPLES, STIMULUS
@@ -147,6 +149,16 @@ def test_only_the_queries_of_poyo_plus_depend_on_the_session_beyond_the_latents(
             seen.append(recorder.seen[hook])
         assert holds_session(hook, kind) == told == (not torch.equal(*seen))
     assert not holds_session("latents", kind)
+
+
+def test_a_clean_pass_keeps_what_its_latents_are_added_to_trial_by_trial():
+    value, beside = seen_at(drawn("identity_keyed"), "block0.attention")
+    dictionary = TopKDictionary(value.shape[2], 16, k=2).double()
+    dictionary.initialise(value.flatten(0, 1), torch_generator("rows"))
+    mean = torch.zeros(value.shape[1], 16).double()
+    clean = CleanPass.of(dictionary, value, mean, np.array(ORDER), beside)
+    assert clean.donor_values is None
+    torch.testing.assert_close(clean.take(slice(1, 3)).beside, beside[1:3], rtol=0, atol=0)
 
 
 def test_a_hook_that_the_decoder_does_not_have_is_one_sentence_that_names_those_it_has():

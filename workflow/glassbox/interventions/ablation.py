@@ -69,7 +69,7 @@ class CleanPass:
         code = dictionary.code(latents.reshape(-1, dictionary.dim))
         shape = (*latents.shape[:2], code.units.shape[-1])
         values, units = code.values.view(shape), code.units.view(shape)
-        return cls(latents, values, units, dictionary, mean, sessions, beside)
+        return cls(latents, values, units, dictionary, mean, sessions, beside=beside)
 
     @torch.no_grad()
     def reconstruction(self) -> torch.Tensor:
