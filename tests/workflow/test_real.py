@@ -91,7 +91,7 @@ def test_the_local_configuration_reaches_the_numbers_of_the_session_with_grating
         decoder = {"model": "identity_keyed", "part": "test", "fold": "pooled", "session": WHOLE}
         assert mean_accuracy(checkout, "decoding", task=task, **decoder) >= least
         clean, spliced = (
-            mean_accuracy(checkout, "insertion", task=task, session="pooled", condition=condition)
+            mean_accuracy(checkout, "insertion", task=task, session=WHOLE, condition=condition)
             for condition in ("clean", "spliced")
         )
         assert abs(clean - spliced) <= 0.02
