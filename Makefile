@@ -1,6 +1,7 @@
 # make demo        the whole path on a simulated cohort (config/config.yaml)
 # make test        form, library, scripts, workflow; make test-all adds what takes minutes
-# make env-slurm   SLURM for its tests, from Debian's packages (as root); skipped where it is absent
+# make env-slurm   SLURM for the tests, from Debian's packages where root asks for it; where it is absent
+#                  and cannot be installed, its tests are skipped and say so
 # make bench       speed and memory beside peers, into results/tables/benchmarks.csv; BENCH names some
 # make verify      hash sources, tensors, tables and figures again: what no longer matches the record?
 # make env         the environment of both, in .venv
@@ -13,7 +14,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all lint format bench verify env env-allensdk env-conda env-slurm env-torch_brain schema rulegraph clean
+.PHONY: demo test test-all lint format bench verify env env-allensdk env-conda env-slurm env-slurm-accounts env-torch_brain schema rulegraph clean
 
 demo: $(VENV)/.ready
 	snakemake --cores $(CORES)
@@ -21,7 +22,7 @@ demo: $(VENV)/.ready
 test: lint env-allensdk
 	pytest -n $(CORES) --dist loadgroup -m "not slow and not conda and not slurm"
 
-test-all: lint env-allensdk env-conda env-slurm env-torch_brain
+test-all: lint env-allensdk env-conda env-slurm env-slurm-accounts env-torch_brain
 	pytest -n $(CORES) --dist loadgroup
 
 lint: $(VENV)/.ready
@@ -63,9 +64,12 @@ env-allensdk: $(VENV)/.ready
 env-conda: $(VENV)/.ready
 	sh tests/conda/make_stand_in.sh
 
-# The system's own packages: installed only where this is asked for.
+# The system's own packages: installed by root alone, for the tests alone.
 env-slurm:
 	sh tests/slurm/install.sh
+
+env-slurm-accounts: env-slurm
+	sh tests/slurm/install.sh accounts
 
 # torch_brain 0.1.2, for the tests and benchmarks that stand beside it.
 env-torch_brain: $(VENV)/.ready

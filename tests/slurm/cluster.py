@@ -4,10 +4,11 @@
     python tests/slurm/cluster.py status
     python tests/slurm/cluster.py stop
 
-The daemons are those of the distribution. Only slurm.conf and gres.conf in /etc/slurm stand outside
-`HOME`: the executor plugin takes SLURM_CONF from its jobs, so that every command must find its
-configuration there. A configuration that this script did not write is never touched. The node says
-that it has more CPUs than the machine, and one GPU that is none, so that any rule can be placed.
+The daemons are those of the distribution. Only slurm.conf, gres.conf and, with accounts
+(accounts.py), slurmdbd.conf in /etc/slurm stand outside `HOME`: the executor plugin takes
+SLURM_CONF from its jobs, so every command must find its configuration there. A configuration that
+this script did not write is never touched. The node says that it has more CPUs than the machine,
+and one GPU that is none, so that any rule can be placed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ MARK = "# Written by Glassbox's tests/slurm/cluster.py; stopping that cluster de
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 CPUS = 16
 MEMORY_MB = 64_000
-LONGEST_S = 30  # for a daemon to answer or to end
+LONGEST_S = 60  # for a daemon to answer or to end
 
 CONFIGURATION = """\
 ClusterName=glassbox
@@ -38,18 +39,14 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={home}/munge.socket
-CryptoType=crypto/munge
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-SwitchType=switch/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
-AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/linux
+{accounting}JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
-JobCompType=jobcomp/none
 SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=100000,bf_interval=1
 MinJobAge=300
 SlurmdTimeout=10
@@ -81,11 +78,17 @@ def why_not() -> str | None:
         file = ETC / name
         if file.exists() and not file.read_text(errors="replace").startswith(MARK):
             return f"{file} is not of these tests: this machine has a SLURM of its own"
+    try:
+        run("unshare", "--mount", "--propagation", "private", "true")
+    except (OSError, RuntimeError) as error:
+        return f"a node of the tests needs mounts of its own, and here root has none: {error}"
     return None
 
 
 class Cluster:
-    """munged, slurmctld and slurmd of one node."""
+    """munged, slurmctld and slurmd of one node, which keeps no accounts."""
+
+    accounting = "AccountingStorageType=accounting_storage/none\n"
 
     def start(self) -> None:
         """Start a fresh cluster and wait until its node takes jobs.
@@ -100,10 +103,13 @@ class Cluster:
             folder.mkdir(mode=0o755)
         ETC.mkdir(exist_ok=True)
         host = os.uname().nodename
-        text = CONFIGURATION.format(home=HOME, host=host, cpus=CPUS, memory=MEMORY_MB)
+        text = CONFIGURATION.format(
+            home=HOME, host=host, cpus=CPUS, memory=MEMORY_MB, accounting=self.accounting
+        )
         (ETC / "slurm.conf").write_text(MARK + text)
         (ETC / "gres.conf").write_text(f"{MARK}NodeName={host} Name=gpu File=/dev/null\n")
         self._start_munge()
+        self.start_accounts()
         self.start_controller()
         self.start_node()
 
@@ -119,31 +125,34 @@ class Cluster:
             "log-file": HOME / "munged.log",
             "seed-file": HOME / "munge.seed",
         }
-        _run("munged", *(f"--{name}={file}" for name, file in files.items()))
+        run("munged", *(f"--{name}={file}" for name, file in files.items()))
+
+    def start_accounts(self) -> None:
+        """Nothing to start here."""
 
     def start_controller(self) -> None:
         """slurmctld, with the jobs that it knew when it ended."""
-        _run("slurmctld")
-        _until(lambda: _quiet("scontrol", "ping"), "slurmctld does not answer")
+        run("slurmctld")
+        until(lambda: _quiet("scontrol", "ping"), "slurmctld does not answer")
 
     def start_node(self) -> None:
         """slurmd, in mounts of its own: a test can hide a folder from the node alone."""
-        _run("unshare", "--mount", "--propagation", "private", "slurmd")
-        _until(self.node_is_up, "the node takes no jobs")
+        run("unshare", "--mount", "--propagation", "private", "slurmd")
+        until(self.node_is_up, "the node takes no jobs")
 
     def node_is_up(self) -> bool:
-        said = _said("sinfo", "--noheader", "--format=%T")
-        return bool(said) and set(said.split()) <= {"idle", "mixed", "allocated"}
+        states = set(said("sinfo", "--noheader", "--format=%T").split())
+        return bool(states) and states <= {"idle", "mixed", "allocated"}
 
     def kill_controller(self) -> None:
         """slurmctld dies as in a power cut; its jobs go on."""
-        _kill(self.pid("slurmctld"))
+        kill(self.pid("slurmctld"))
 
     def kill_node(self) -> None:
         """slurmd and all that runs on the node die as in a power cut."""
         for process in self.jobs_processes():
-            _kill(process.pid)
-        _kill(self.pid("slurmd"))
+            kill(process.pid)
+        kill(self.pid("slurmd"))
 
     def jobs_processes(self) -> list[psutil.Process]:
         """The processes of all jobs, their slurmstepd first."""
@@ -152,7 +161,7 @@ class Cluster:
 
     def on_node(self, *command: str | Path) -> None:
         """Run a command in the mounts of the node."""
-        _run("nsenter", "--mount", "--target", str(self.pid("slurmd")), *map(str, command))
+        run("nsenter", "--mount", "--target", str(self.pid("slurmd")), *map(str, command))
 
     def pid(self, daemon: str) -> int | None:
         """Of a daemon of this cluster that is alive."""
@@ -167,10 +176,10 @@ class Cluster:
         """End the jobs and the daemons, and delete all that `start` wrote."""
         if self.pid("slurmd"):
             for process in self.jobs_processes():
-                _kill(process.pid)
-        for daemon in ("slurmd", "slurmctld", "munged"):
-            _kill(self.pid(daemon), signal.SIGTERM)
-        for file in (ETC / "slurm.conf", ETC / "gres.conf"):
+                kill(process.pid)
+        for daemon in ("slurmd", "slurmctld", "slurmdbd", "mariadbd", "munged"):
+            kill(self.pid(daemon), signal.SIGTERM)
+        for file in (ETC / f"{name}.conf" for name in ("slurm", "gres", "slurmdbd")):
             if file.exists() and file.read_text(errors="replace").startswith(MARK):
                 file.unlink()
         shutil.rmtree(HOME, ignore_errors=True)
@@ -185,7 +194,8 @@ def _path() -> str:
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
 
 
-def _run(*command: str) -> str:
+def run(*command: str) -> str:
+    """What a command says; `RuntimeError` where its status is not 0."""
     done = subprocess.run(
         command,
         env=os.environ | {"PATH": _path()},
@@ -200,22 +210,24 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
-def _said(*command: str) -> str:
+def said(*command: str) -> str:
+    """What a command says, or nothing."""
     try:
-        return _run(*command)
+        return run(*command)
     except (RuntimeError, subprocess.TimeoutExpired):
         return ""
 
 
 def _quiet(*command: str) -> bool:
-    return "UP" in _said(*command)
+    return "UP" in said(*command)
 
 
 def _of(name: str) -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["name"]) if p.info["name"] == name]
 
 
-def _until(condition: Callable[[], bool], complaint: str) -> None:
+def until(condition: Callable[[], bool], complaint: str) -> None:
+    """Wait until something is so; `RuntimeError` with the end of the logs where it takes long."""
     deadline = time.monotonic() + LONGEST_S
     while not condition():
         if time.monotonic() > deadline:
@@ -223,7 +235,7 @@ def _until(condition: Callable[[], bool], complaint: str) -> None:
         time.sleep(0.2)
 
 
-def _kill(pid: int | None, number: int = signal.SIGKILL) -> None:
+def kill(pid: int | None, number: int = signal.SIGKILL) -> None:
     """End one process and wait until it is gone; SIGKILL where it will not."""
     if pid is None:
         return

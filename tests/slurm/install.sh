@@ -1,15 +1,31 @@
 #!/bin/sh
-# SLURM for the tests, from Debian's packages. Nothing is installed where it is there already, and
-# where it cannot be installed the tests that need it are skipped and say so.
+# SLURM for the tests, from Debian's packages: tests/slurm/install.sh, or with `accounts` what its
+# accounts need. Nothing is installed where it is there already, nothing is removed, and where it
+# cannot be installed the tests that need it are skipped and say so.
 set -eu
-if command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null; then
-    exit 0
-fi
+case "${1:-}" in
+"") programs="slurmctld slurmd munged" packages="slurm-wlm munge" ;;
+accounts)
+    programs="slurmdbd mariadbd my_print_defaults"
+    packages="slurmdbd mariadb-server-core mariadb-client-core"
+    ;;
+*)
+    echo "error: $1: there is only \`accounts\`." >&2
+    exit 2
+    ;;
+esac
+absent=
+for program in $programs; do
+    command -v "$program" >/dev/null || absent="$absent $program"
+done
+[ -n "$absent" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "SLURM is not installed, and only root on Debian or Ubuntu can: its tests will be skipped."
+    echo "$packages: not installed, and only root on Debian or Ubuntu can: tests will be skipped."
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
-if ! { apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends slurm-wlm munge; } >/dev/null; then
-    echo "apt-get could not install slurm-wlm and munge: the tests of SLURM will be skipped."
+# shellcheck disable=SC2086
+if ! { apt-get update --quiet &&
+    apt-get install --quiet --yes --no-remove --no-install-recommends $packages; } >/dev/null; then
+    echo "apt-get could not install $packages: tests will be skipped."
 fi

@@ -14,6 +14,7 @@ import pytest
 from workflow_files import ROOT, Checkout, environment, fresh_checkout
 
 sys.path.append(str(ROOT / "tests" / "slurm"))
+import accounts as slurm_accounts
 import cluster as slurm
 
 CLUSTER_LOCK = Path("/tmp/glassbox-test-cluster.lock")  # one cluster a machine
@@ -83,6 +84,22 @@ def slurm_cluster():
             yield cluster
         finally:
             cluster.stop()
+
+
+@pytest.fixture
+def slurm_cluster_with_accounts(slurm_cluster):
+    """One that asks every job for an account and remembers it, in the place of the other."""
+    refused = slurm_accounts.why_not()
+    if refused:
+        pytest.skip(refused)
+    slurm_cluster.stop()
+    cluster = slurm_accounts.ClusterWithAccounts()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        slurm_cluster.start()
 
 
 @dataclass(frozen=True)

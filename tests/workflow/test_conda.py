@@ -9,7 +9,11 @@ import sys
 import pytest
 import yaml
 from slurm_runs import MANIFEST, SESSION, plant, submitted
+from tiny_nwb import tiny_nwb
 from workflow_files import ROOT, Checkout, bytes_of
+
+sys.path.append(str(ROOT / "tests" / "peers"))
+from allen_stand_in import FIRST, NWB, AllenStandIn, layout, record
 
 pytestmark = pytest.mark.conda
 CONFIG = ("--configfile", "tiny.yaml")
@@ -91,6 +95,51 @@ def test_the_whole_path_with_an_environment_for_each_rule_makes_the_same_tables(
         assert bytes_of(checkout.results / folder) == bytes_of(
             tiny_run.checkout.results / folder
         ), folder
+
+
+NUMPY_OF = """
+if any(a.endswith(".py") for a in sys.orig_argv):
+    from importlib.metadata import version
+    script = next(Path(a).stem for a in sys.orig_argv if a.endswith(".py"))
+    with open(Path({notes!r}) / "numpy", "a") as file:
+        file.write(script + " " + version("numpy") + "\\n")
+"""
+SMALL = {
+    "cohorts": {"levels": ["mouse"]},
+    "decoders": {
+        **{"epochs": 1, "dim": 16, "latents": 4, "heads": 2, "min_cells": 3, "folds": [0]},
+        "baselines": ["gaussian_naive_bayes"],
+    },
+}
+
+
+@pytest.mark.slow
+def test_the_old_numpy_of_allensdk_and_the_numpy_of_the_decoder_serve_one_run(
+    conda, checkout, tmp_path
+):
+    """A session is fetched by allensdk, converted, and decoded."""
+    house = AllenStandIn(records=[record(FIRST)])
+    about = {layout.SESSION_ID: str(FIRST), layout.OPHYS_EXPERIMENT_ID: str(FIRST)}
+    whole = tiny_nwb(tmp_path / "whole.nwb", metadata=about, cells=6, trials=200)
+    house.add_file(FIRST, NWB, whole.read_bytes())
+    notes = tmp_path / "notes"
+    plant(checkout, "no script", NUMPY_OF.format(notes=str(notes)))
+    config = yaml.safe_load((checkout.root / "config" / "allen.yaml").read_text()) | SMALL
+    with house.running():
+        config["sessions"]["allen"] = {"server": house.address}
+        (checkout.root / "mine.yaml").write_text(yaml.safe_dump(config))
+        run_with(conda, checkout, "catalogue", "--configfile", "mine.yaml")
+        run_with(conda, checkout, "decoders", "--configfile", "mine.yaml")
+    used = dict(line.split() for line in (notes / "numpy").read_text().splitlines())
+    pinned = {
+        env: re.search(r"- numpy==(\S+)", (ROOT / "envs" / f"{env}.yaml").read_text()).group(1)
+        for env in ("allensdk", "tensors", "decoders")
+    }
+    assert used["fetch_catalogue"] == used["fetch_session"] == pinned["allensdk"]
+    assert pinned["allensdk"].startswith("1.") and pinned["decoders"].startswith("2.")
+    assert used["convert_session"] == pinned["tensors"]
+    assert used["train_decoder"] == used["fit_reference"] == pinned["decoders"]
+    assert list((checkout.results / "decoders").glob("mouse-*/decoder.json"))
 
 
 @pytest.mark.slow

@@ -21,11 +21,13 @@ def test_the_hosted_run_makes_targets_that_exist():
     assert asked and set(asked) <= set(targets)
 
 
-def test_the_hosted_run_selects_tests_by_markers_that_exist():
-    for job in ("slurm", "conda"):
-        (chosen,) = re.findall(r'-m "([^"]+)"', commands(job))
-        words = set(chosen.split()) - {"and", "not", "or"}
-        assert job in words and words <= set(MARKERS)
+def test_the_hosted_run_selects_every_test_of_slurm_and_of_conda_by_markers_that_exist():
+    chosen = {job: re.findall(r'-m "([^"]+)"', commands(job)) for job in ("slurm", "conda")}
+    assert chosen == {
+        "slurm": ["slurm and not conda"],
+        "conda": ["conda and not slurm", "conda and slurm"],
+    }
+    assert {"slurm", "conda"} <= set(MARKERS)
 
 
 def test_every_hosted_job_is_bounded_and_only_one_brings_real_conda():

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
-from slurm_runs import MANIFEST, jobs_in_queue, plant, submitted
+from accounts import ACCOUNT, PARTITION
+from slurm_runs import MANIFEST, as_documented, jobs_in_queue, plant, submitted
 from test_environments import RULE, rules_with_environment
+from test_provenance import entities_of, listed, verified
 from workflow_files import ROOT, bytes_of, environment
 
 PROFILE = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
@@ -82,11 +85,36 @@ FEWER_JOBS = [f"{rule}=cohort" for rule in ("train_dictionary", "measure_units",
 
 
 @pytest.mark.slurm
+def test_a_mouse_goes_through_sbatch_to_its_ablations_as_it_does_here(
+    slurm_cluster, checkout, tiny_run
+):
+    here = tiny_run.checkout.results
+    mouse = min(path.name for path in (here / "decoders").glob("mouse-*"))
+    (target,) = (here / "interventions" / mouse).rglob("ablation.csv")
+    asked = str(target.relative_to(tiny_run.checkout.root))
+    said = submitted(checkout, asked, "--groups", *PROFILE["groups"], *FEWER_JOBS).ends_well()
+    assert said.count("has been submitted with SLURM jobid") >= 3
+    for stage in ("decoders", "dictionaries", "units", "interventions"):
+        folder = Path(stage) / mouse
+        assert not unlike(here / folder, checkout.results / folder, but="receptive_fields")
+    assert not checkout.jobs(asked, "--configfile", "tiny.yaml"), "nothing is left to do"
+
+
+def unlike(here: Path, there: Path, but: str = "no such name") -> set[str]:
+    """Files that differ or that one folder alone has, but for what tells of its own run."""
+    one, two = bytes_of(here), bytes_of(there)
+    own = {name for name in one.keys() & two.keys() if name.endswith("provenance.json")}
+    names = {name for name in one.keys() | two.keys() if not name.startswith(but)} - own
+    return {name for name in names if one.get(name) != two.get(name)}
+
+
+@pytest.mark.slurm
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "groups",
     [
         pytest.param([*PROFILE["groups"], *FEWER_JOBS], id="in fewer jobs"),
-        pytest.param(None, id="as the profile has it", marks=pytest.mark.slow),
+        pytest.param(None, id="as the profile has it"),
     ],
 )
 def test_a_run_through_sbatch_makes_the_bytes_of_a_local_run(
@@ -97,12 +125,51 @@ def test_a_run_through_sbatch_makes_the_bytes_of_a_local_run(
     assert said.count("has been submitted with SLURM jobid") > 20
     assert groups or "Submitted array job" in said
     for folder in COMPUTED:
-        here = bytes_of(tiny_run.checkout.results / folder)
-        there = bytes_of(checkout.results / folder)
-        unlike = {name for name in here if here[name] != there.get(name)}
-        assert set(here) == set(there)
-        assert not {name for name in unlike if not name.endswith("provenance.json")}, folder
+        assert not unlike(tiny_run.checkout.results / folder, checkout.results / folder), folder
     assert not checkout.jobs("--configfile", "tiny.yaml"), "a local run finds nothing left to do"
+    recorded_as_a_local_run_is(checkout, tiny_run.checkout)
+
+
+def recorded_as_a_local_run_is(checkout, local) -> None:
+    """The record names the same jobs, what each took on its node, and `make verify` agrees."""
+    jobs, jobs_here = (
+        {name: one for name, one in entities_of(run).items() if name.startswith("#job/")}
+        for run in (checkout, local)
+    )
+    made = {name for name, one in jobs.items() if one["@type"] == "CreateAction"}
+    assert len(made) > 20
+    assert made == {n for n, one in jobs_here.items() if one["@type"] == "CreateAction"}
+    for name in made:
+        assert float(jobs[f"{name}/wall-time"]["value"]) > 0
+        assert listed(jobs[name]["object"]) == listed(jobs_here[name]["object"])
+    rules = [name for name in entities_of(checkout) if re.match("#rule/[a-z_]+$", name)]
+    assert all(f"{rule}/peak-memory-of-the-largest-job" in entities_of(checkout) for rule in rules)
+    found = verified(checkout)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.slurm
+@pytest.mark.slow
+def test_a_site_sets_its_account_and_partition_and_runs_the_command_of_the_readme(
+    slurm_cluster_with_accounts, checkout
+):
+    """On a cluster with accounts, where the fate of a job is looked up; one job is cancelled."""
+    profile = "profiles/slurm/config.yaml"
+    checkout.edit(profile, "# slurm_account: your_account", f"slurm_account: {ACCOUNT}")
+    checkout.edit(profile, "# slurm_partition: your_partition", f"slurm_partition: {PARTITION}")
+    planted = plant(checkout, "convert_session")
+    run = as_documented(checkout, MANIFEST)
+    planted.reached()
+    (job,) = jobs_in_queue(name=run.name())
+    subprocess.run(["scancel", job], check=True, timeout=60)
+    run.ends_well()
+    asked = ["sacct", "-XPn", "--format=JobIdRaw,State,Account,Partition", "--name", run.name()]
+    kept = subprocess.check_output(asked, text=True, timeout=60).split()
+    first, second = (f"{job}|CANCELLED", f"{int(job) + 1}|COMPLETED")
+    assert [line.partition("|")[0] for line in kept] == [job, str(int(job) + 1)], kept
+    assert first in kept[0] and second in kept[1], kept
+    assert all(line.endswith(f"{ACCOUNT}|{PARTITION}") for line in kept), kept
+    assert planted.runs_of("convert_session") == 2
 
 
 @pytest.mark.slurm
