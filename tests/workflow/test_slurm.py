@@ -42,7 +42,7 @@ def dry_run(checkout, *arguments: str) -> str:
     """What a dry run says of the jobs' resources."""
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--profile", "profiles/slurm"]
     done = subprocess.run(
-        [*command, "--configfile", "tiny.yaml", *arguments],
+        [*command, *arguments],
         cwd=checkout.root,
         env=environment(),
         capture_output=True,
@@ -53,17 +53,30 @@ def dry_run(checkout, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("device", "devices"), [("cpu", 2), ("cuda", 1), ("cuda", 2)])
-def test_training_alone_asks_for_gpus_and_for_as_many_as_it_uses(checkout, device, devices):
-    given = f"decoders:\n  device: {device}\n  devices: {devices}\n"
-    checkout.edit("tiny.yaml", "decoders:\n", given)
-    parts = dry_run(checkout).split("\nrule ")[1:]
-    rules = {part.split(":")[0] for part in parts}
-    assert {"train_decoder", "train_dictionary", "ablate_units"} <= rules
-    for part in parts:
-        uses = device == "cuda" and part.startswith("train_decoder:")
-        asked = re.findall(r"\bgpu=([1-9]\d*)", part)
-        assert asked == ([str(devices)] if uses else []), part
+@pytest.mark.parametrize(
+    ("decoders", "dictionaries", "asked_for"),
+    [
+        ("{device: cpu, devices: 2}", "{device: cpu}", {}),
+        ("{device: cuda, devices: 2}", "{device: cpu}", {"train_decoder": "2"}),
+        (
+            "{device: auto, devices: 2}",
+            "{device: cuda}",
+            {"train_dictionary": "1", "compare_dictionaries": "1"},
+        ),
+    ],
+)
+def test_training_alone_asks_for_gpus_and_for_as_many_as_it_uses(
+    checkout, decoders, dictionaries, asked_for
+):
+    given = f"decoders: {decoders}\ndictionaries: {dictionaries}\n"
+    (checkout.root / "devices.yaml").write_text(given)
+    said = dry_run(checkout, "all", "comparisons", "--configfile", "tiny.yaml", "devices.yaml")
+    parts = said.split("\nrule ")[1:]
+    found = {part.split(":")[0]: re.findall(r"\bgpu=([1-9]\d*)", part) for part in parts}
+    assert {"train_decoder", "train_dictionary", "compare_dictionaries", "ablate_units"} <= set(
+        found
+    )
+    assert found == {rule: [asked_for[rule]] if rule in asked_for else [] for rule in found}
 
 
 def test_every_rule_that_is_submitted_says_its_memory_minutes_and_threads():

@@ -71,9 +71,10 @@ def as_json(section):
     return json.dumps(section, sort_keys=True)
 
 
-def gpus_of_training():
-    """GPUs that training a decoder asks a cluster for; whatever looks into it runs on CPUs."""
-    return config["decoders"]["devices"] if config["decoders"]["device"] == "cuda" else 0
+def gpus_of(section):
+    """GPUs that training asks a cluster for; whatever looks into what was trained runs on CPUs."""
+    options = config[section]
+    return options.get("devices", 1) if options["device"] == "cuda" else 0
 
 
 # A wrong key ends here, with one sentence that says where it stands.

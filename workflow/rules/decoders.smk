@@ -27,7 +27,7 @@ rule train_decoder:
     resources:
         mem_mb=cohort_memory,
         runtime=cohort_minutes,
-        gpu=gpus_of_training(),
+        gpu=gpus_of("decoders"),
     params:
         code=code_of("train_decoder"),
         options=as_json(config["decoders"]),

@@ -31,6 +31,7 @@ rule train_dictionary:
     resources:
         mem_mb=cohort_memory,
         runtime=cohort_minutes,
+        gpu=gpus_of("dictionaries"),
     params:
         code=code_of("train_dictionary"),
         options=as_json(
@@ -66,6 +67,7 @@ rule compare_dictionaries:
     resources:
         mem_mb=cohort_memory,
         runtime=cohort_minutes,
+        gpu=gpus_of("dictionaries"),
     params:
         code=code_of("compare_dictionaries"),
         options=as_json(config["dictionaries"]),
