@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from glassbox.errors import UserError
 
-if TYPE_CHECKING:
-    from glassbox.decoders.options import DecoderOptions
+
+class _Blocks(Protocol):
+    depth: int
+
+
+class Kind(Protocol):
+    """What of `DecoderOptions` the names follow from.
+
+    The options themselves would bring all that windows of trials need to whoever reads a name here.
+    """
+
+    decoder: str
+    depth: int
+    poyo_plus: _Blocks
 
 
 def hooks_of(decoder: str, depth: int) -> tuple[str, ...]:
@@ -20,12 +32,12 @@ def hooks_of(decoder: str, depth: int) -> tuple[str, ...]:
     return (*places, "latents", *before, "queries")
 
 
-def depth_of(options: DecoderOptions) -> int:
+def depth_of(options: Kind) -> int:
     """Blocks of the decoder of these options."""
     return options.poyo_plus.depth if options.decoder == "poyo_plus" else options.depth
 
 
-def check_hook(hook: str, options: DecoderOptions, where: str = "dictionaries.hook") -> None:
+def check_hook(hook: str, options: Kind, where: str = "dictionaries.hook") -> None:
     """Raise a `UserError` where the decoder of these options has no such hook point."""
     kind, depth = options.decoder, depth_of(options)
     hooks = hooks_of(kind, depth)
@@ -39,9 +51,3 @@ def check_hook(hook: str, options: DecoderOptions, where: str = "dictionaries.ho
 def holds_session(hook: str, decoder: str) -> bool:
     """What passes there is made with the session's embedding: genotype is confounded with it."""
     return decoder == "poyo_plus" and hook.startswith("queries")
-
-
-CONFOUNDED = (
-    "the queries of POYO+ hold the session's embedding: genotype read there is confounded with the "
-    "session"
-)

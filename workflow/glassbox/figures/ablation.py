@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glassbox.decoders.hook_names import CONFOUNDED
+from glassbox.confounded import CONFOUNDED
 from glassbox.figures.choose import cohort_in_words, main_cohort, one_dictionary
 from glassbox.figures.options import FiguresOptions
 from glassbox.figures.summaries import counted

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from glassbox.confounded import CONFOUNDED
 from glassbox.decoders.fitted import FittedDecoder
-from glassbox.decoders.hook_names import CONFOUNDED
 from glassbox.decoders.randomness import numpy_generator, seed_of
 from glassbox.dictionaries.activations import DecodedSession, open_sessions
 from glassbox.errors import UserError

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from glassbox.decoders.hook_names import CONFOUNDED
+from glassbox.confounded import CONFOUNDED
 from glassbox.files import replacing_file
 from glassbox.options import to_json
 from glassbox.tables import write_table
