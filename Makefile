@@ -39,6 +39,8 @@ format: $(VENV)/.ready
 # BENCH="decoder_speed ..." runs those alone; REAL_NWB_DIR names the folder of real sessions.
 bench: env-torch_brain
 	sh tests/peers/make_env.sh saelens
+	sh tests/peers/make_env.sh sparsify
+	sh tests/peers/make_env.sh overcomplete
 	python tests/benchmarks/run_all.py --out results/tables/benchmarks.csv $(BENCH)
 
 # RESULTS is where the results are, SOURCES where the NWB files are now, if they moved.

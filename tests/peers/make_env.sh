@@ -1,9 +1,10 @@
 #!/bin/sh
 # Build the environment of a peer library, once: tests/peers/make_env.sh allensdk
 # makes .venv-allensdk from envs/requirements-allensdk.txt. A later call does nothing until that
-# file changes. PYTHON names the interpreter to build with, 3.11 for all of them.
+# file changes. PYTHON names the interpreter to build with, 3.11 for all of them. A line of that file
+# `# without dependencies: NAME==VERSION` names a package that is installed without what it asks for.
 set -eu
-peer=${1:?which peer library? There are: allensdk, saelens, torch_brain}
+peer=${1:?which peer library? There are: allensdk, overcomplete, saelens, sparsify, torch_brain}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 wanted="$root/envs/requirements-$peer.txt"
 folder="$root/.venv-$peer"
@@ -25,4 +26,6 @@ pip() {
 torch=$(grep '^torch==' "$wanted" || true)
 [ -z "$torch" ] || pip "$torch"
 pip -r "$wanted"
+alone=$(sed -n 's/^# without dependencies: //p' "$wanted")
+[ -z "$alone" ] || pip --no-deps "$alone"
 cp "$wanted" "$folder/built-from.txt" # last: an interrupted build is not taken for a whole one
