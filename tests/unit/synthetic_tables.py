@@ -53,6 +53,8 @@ class Run:
             **self.units_and_tuning(),
             "ablation": self.ablation(),
             "confusion": self.confusion(),
+            "steering": self.steering(),
+            "patching": [],
             "ground_truth": [],
             "excluded": [],
         }
@@ -337,6 +339,43 @@ class Run:
                     n_controls=200 if matched else 0,
                     selectivity=drop - 0.1 if control == "target" else None,
                 )
+
+    def steering(self):
+        for cohort, level, _ in self.cohorts():
+            for s in self.seeds:
+                for fold in self.folds:
+                    for variable, values in CLASSES.items():
+                        for control, right in (("target", 0.8), ("random", 1 / len(values))):
+                            for unit in (*range(12), None):
+                                yield from self._steered(
+                                    self._fit(cohort, level, s, fold=fold),
+                                    variable,
+                                    values,
+                                    control,
+                                    right,
+                                    unit,
+                                )
+
+    def _steered(self, where, variable, values, control, right, unit):
+        asked = values[0 if unit is None else unit % len(values)]
+        for dose in (0.5, 1, 4):
+            moved = self.rng.random() < right
+            moved_to = asked if moved else self.rng.choice([v for v in values if v != asked])
+            yield where | {
+                "variable": variable,
+                "control": control,
+                "unit": unit,
+                "n_units": 3 if unit is None else 1,
+                "asked": asked,
+                "dose": dose,
+                "before": 0.02,
+                "after": 0.02 + 0.1 * dose * moved,
+                "gain": 0.1 * dose if moved else -0.05,
+                "moved_to": moved_to,
+                "moved": bool(moved_to == asked),
+                "predicted": moved_to,
+                "n": 100,
+            }
 
     def confusion(self):
         for cohort, level, _ in self.cohorts():

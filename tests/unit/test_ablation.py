@@ -242,14 +242,15 @@ def test_resampling_all_units_is_the_donors_reconstruction(clean):
 
 def test_donors_agree_on_the_other_variables_and_are_of_the_same_session(run):
     trials = run.trials
-    for differing in (False, True):
-        found = donors_of(trials, trials, "direction", np.random.default_rng(0), differing)
+    for kind in ("nearest", "agreeing", "differing"):
+        found = donors_of(trials, trials, "direction", np.random.default_rng(0), kind)
         has = np.flatnonzero(found >= 0)
         assert len(has) > 10 and (found[has] != has).all()
         assert np.array_equal(trials.session_index[found[has]], trials.session_index[has])
         other, own = (trials.labels[t] for t in ("temporal_frequency", "direction"))
-        assert (other[found[has]] == other[has]).sum() >= len(has) - (0 if differing else 1)
-        if differing:
+        agreeing = (other[found[has]] == other[has]).sum()
+        assert agreeing >= len(has) - 1 if kind != "differing" else agreeing == 0
+        if kind != "nearest":
             assert (own[found[has]] != own[has]).all()
 
 
@@ -259,7 +260,7 @@ def test_where_none_agrees_on_all_a_resampled_trial_takes_the_nearest_and_a_patc
     trials = HookTrials(**{**run.trials.__dict__, "labels": alone})
     rng = np.random.default_rng(0)
     assert donors_of(trials, trials, "direction", rng)[0] >= 0
-    assert donors_of(trials, trials, "direction", rng, differing=True)[0] == -1
+    assert donors_of(trials, trials, "direction", rng, "agreeing")[0] == -1
 
 
 def test_scores_leave_out_trials_without_a_class():

@@ -19,6 +19,8 @@ from glassbox.figures import (
     decoding,
     decoding_panels,
     insertion,
+    steering,
+    steering_panels,
     units,
 )
 from glassbox.figures.choose import main_cohort
@@ -35,14 +37,25 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 OPTIONS = FiguresOptions(resamples=100, dpi=60)
-MODULES = {"decoding": decoding, "insertion": insertion, "units": units, "ablation": ablation}
-PANELS = {"decoding": decoding_panels, "ablation": ablation_panels}  # where they stand apart
+MODULES = {
+    "decoding": decoding,
+    "insertion": insertion,
+    "units": units,
+    "ablation": ablation,
+    "steering": steering,
+}
+PANELS = {  # where they stand apart
+    "decoding": decoding_panels,
+    "ablation": ablation_panels,
+    "steering": steering_panels,
+}
 DRAWS = {name: PANELS.get(name, module).draw for name, module in MODULES.items()}
 TAKES = {
     "decoding": ("decoding", "comparisons"),
     "insertion": ("insertion", "decoding"),
     "units": ("units", "tuning"),
     "ablation": ("ablation", "confusion"),
+    "steering": ("steering",),
 }
 NAMES = tuple(MODULES)
 
@@ -288,6 +301,34 @@ def test_a_dose_that_only_some_seeds_have_is_in_no_mean_and_not_in_the_matrix(co
     assert means == fits - {15, 16}
     cells = [r for r in rows if (r.get("panel"), r["kind"]) == ("matrix", "target")]
     assert {r["n_units"] for r in cells} == {4}  # the next below
+
+
+def steered(folder, control, dose):
+    """The rows of single direction units of all mice, clamped to a dose."""
+    wanted = {"cohort": "all", "control": control, "variable": "direction"}
+    rows = of_table(folder, "steering", **wanted)
+    return [row for row in rows if float(row["dose"]) == dose and row["unit"]]
+
+
+def test_the_rose_holds_every_unit_of_the_stated_dose_once(cohort):
+    rows = [r for r in rows_of("steering", cohort) if r["kind"] == "petal"]
+    for control in ("target", "random"):
+        its = [r for r in rows if r["control"] == control]
+        assert sum(r["value"] for r in its) == pytest.approx(1)
+        units = steered(cohort, control, 1)
+        assert {r["n"] for r in its} == {len(units)}
+        asked = next(r for r in its if r["place"] == 0)
+        assert asked["value"] == pytest.approx(np.mean([u["moved"] == "true" for u in units]))
+
+
+def test_steering_by_dose_is_the_share_of_units_that_moved_the_decoder(cohort):
+    rows = [r for r in rows_of("steering", cohort) if r.get("panel") == "alone_direction"]
+    moved = [r for r in rows if (r["kind"], r.get("control")) == ("moved", "target")]
+    assert len(moved) == 3
+    for row in moved:
+        units = steered(cohort, "target", row["place"])
+        assert row["value"] == pytest.approx(np.mean([u["moved"] == "true" for u in units]))
+        assert row["low"] < row["value"] <= row["high"]
 
 
 def test_confusion_rows_sum_to_one(cohort):

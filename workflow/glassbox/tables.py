@@ -54,6 +54,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "cohort level seed hook dictionary intervention ablation selected_for n_units condition "
         "task true predicted count".split()
     ),
+    "steering": tuple(
+        "cohort level mouse session seed fold hook dictionary variable control unit n_units asked "
+        "dose before after gain moved_to moved predicted n".split()
+    ),
+    "patching": tuple(
+        "cohort level mouse session seed hook dictionary variable donor units n_units metric "
+        "measured_on value ci_low ci_high p control_low control_high control_median n_controls "
+        "n".split()
+    ),
     "ground_truth": tuple("claim metric value ci_low ci_high n".split()),
     "excluded": tuple("session file stage reason".split()),
     "benchmarks": tuple(

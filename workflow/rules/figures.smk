@@ -5,12 +5,12 @@
 #         results/tables/figure_*.csv       the numbers that a figure shows
 
 TABLES = (
-    "decoding comparisons insertion dictionaries units tuning ablation confusion ground_truth"
-    " excluded".split()
+    "decoding comparisons insertion dictionaries units tuning ablation confusion steering patching"
+    " ground_truth excluded".split()
 )
 # What a table may hold is checked where tables are joined: another schema, another check.
 TABLE_SCHEMAS = sha256_of_folder(HOUSE / "schemas" / "tables")[:16]
-FIGURES = ["decoding", "insertion", "units", "ablation"]
+FIGURES = ["decoding", "insertion", "units", "ablation", "steering"]
 # One cohort's receptive fields are drawn, for one is enough to see: the first mouse's.
 FIELDS_OF = [
     name
@@ -38,6 +38,12 @@ rule assemble_tables:
         confusion=each(
             "results/interventions/{cohort}/{hook}/confusion.csv", cohort=ABLATIONS, hook=HOOK
         ),
+        steering=expand(
+            "results/interventions/{cohort}/{hook}/steering.csv", cohort=ABLATED, hook=HOOK
+        ),
+        patching=expand(
+            "results/interventions/{cohort}/{hook}/patching.csv", cohort=ABLATED, hook=HOOK
+        ),
         ground_truth=GROUND_TRUTH,
         excluded=EXCLUDED,
     output:
@@ -61,6 +67,7 @@ rule assemble_tables:
         " --comparisons {input.comparisons:q} --insertion {input.insertion:q}"
         " --dictionaries {input.dictionaries:q} --units {input.units:q} --tuning {input.tuning:q}"
         " --ablation {input.ablation:q} --confusion {input.confusion:q}"
+        " --steering {input.steering:q} --patching {input.patching:q}"
         " --ground-truth {input.ground_truth:q} --excluded {input.excluded:q}"
         " --out results/tables 2>&1 | tee {log:q}"
 
@@ -197,6 +204,39 @@ rule draw_ablation:
         'python "$SCRIPTS/draw_ablation.py" --ablation {input.ablation:q}'
         " --confusion {input.confusion:q} --pdf {output.pdf:q} --png {output.png:q}"
         " --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_steering:
+    input:
+        steering="results/tables/steering.csv",
+    output:
+        png=report(
+            "results/figures/steering.png",
+            caption="../../report/steering.rst",
+            category="Figures",
+            labels={
+                "figure": "steering",
+                "question": "Does a clamped unit move the decoder to what the unit stands for?",
+            },
+        ),
+        pdf="results/figures/steering.pdf",
+        csv="results/tables/figure_steering.csv",
+    log:
+        "results/logs/draw_steering.log",
+    benchmark:
+        "results/benchmarks/draw_steering.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
+    params:
+        code=code_of("draw_steering"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_steering.py" --steering {input.steering:q} --pdf {output.pdf:q}'
+        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
 
 
 rule draw_receptive_fields:

@@ -1,6 +1,7 @@
 # 6 · interventions
 # needs   the decoder, the dictionary, the units and the tensors of a cohort; test trials only
-# makes   results/interventions/{cohort}/{hook}/      ablations, their matched controls, confusions
+# makes   results/interventions/{cohort}/{hook}/      ablations, their matched controls, confusions,
+#                                                     steering, patching between trials
 #         results/interventions/all-without/{hook}/   the same for genotype, over held-out mice
 
 
@@ -14,6 +15,8 @@ rule ablate_units:
         ablation="results/interventions/{cohort}/{hook}/ablation.csv",
         confusion="results/interventions/{cohort}/{hook}/confusion.csv",
         controls="results/interventions/{cohort}/{hook}/controls.csv",
+        steering="results/interventions/{cohort}/{hook}/steering.csv",
+        patching="results/interventions/{cohort}/{hook}/patching.csv",
     log:
         "results/logs/ablate_units/{cohort}-{hook}.log",
     benchmark:

@@ -1,6 +1,7 @@
-"""Take units away from one cohort's decoders and measure what they decode then.
+"""Take units away from one cohort's decoders, clamp them, or give them another trial's values.
 
-Writes ablation.csv, confusion.csv and controls.csv (the drop under every matched random set).
+Writes ablation.csv, confusion.csv, controls.csv (the drop under every matched random set),
+steering.csv and patching.csv: what the decoders decode then.
 """
 
 from __future__ import annotations

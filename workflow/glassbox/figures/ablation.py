@@ -36,7 +36,7 @@ def numbers(
     """The rows drawn: matrix of drops, dose response with controls, confusion before and after."""
     cohort = main_cohort(ablation, options)
     rows = _of_one_kind(ablation, options)
-    rows = rows[rows.metric == METRIC]
+    rows = rows[(rows.metric == METRIC) & (rows.strength == 1)]
     confusion = _of_one_kind(confusion, options)
     confusion = confusion[confusion.cohort == cohort]
     rows = _of_cohorts(rows, cohort)

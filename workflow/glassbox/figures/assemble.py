@@ -23,6 +23,8 @@ TABLES = (
     "tuning",
     "ablation",
     "confusion",
+    "steering",
+    "patching",
     "ground_truth",
     "excluded",
 )

@@ -14,6 +14,9 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
     "receptive_fields": tuple("panel kind latent cell place time_s value text".split()),
     "few_trials": tuple("panel kind model place value low high n text".split()),
     "dictionaries": tuple("panel kind dictionary width k place value low high n text".split()),
+    "steering": tuple(
+        "panel kind variable control asked moved_to place value low high n text".split()
+    ),
     "ablation": tuple(
         "panel kind selected_for measured_on control n_units seed true predicted value low high "
         "p n text".split()
@@ -22,5 +25,5 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
 
 TEXTS = frozenset(
     "panel kind shown level model mouse cre_line condition session task selected_for measured_on "
-    "true predicted control dictionary text".split()
+    "true predicted control dictionary variable asked moved_to text".split()
 )

@@ -14,7 +14,7 @@ def donors_of(
     pool: HookTrials,
     variable: str,
     rng: np.random.Generator,
-    differing: bool = False,
+    kind: str = "nearest",
 ) -> np.ndarray:
     """A random donor of the same session for each trial, (trials,) places in the pool.
 
@@ -22,9 +22,9 @@ def donors_of(
         asking: trials that want a donor.
         pool: trials that may be one; never a trial for itself.
         variable: the one in which a donor is free.
-        differing: a donor must differ in the variable and agree on all others, or there is none
-            (−1). Else the donor agrees on as many others as any does; −1 for a session that has
-            no trial in the pool.
+        kind: `nearest`: the donor agrees on as many others as any does. `agreeing`: it differs in
+            the variable and agrees on all others. `differing`: it differs in all. −1 where there
+            is no such trial.
         rng: source of the randomness.
     """
     others = [task for task in asking.labels if task != variable]
@@ -43,9 +43,10 @@ def donors_of(
             mine, theirs = pairs(task)
             agree += mine == theirs
         free = asking.trial_index[here, None] != pool.trial_index[None, there]
-        if differing:
+        if kind != "nearest":
             mine, theirs = pairs(variable)
-            free &= (agree == len(others)) & (mine != theirs) & (mine >= 0) & (theirs >= 0)
+            free &= (mine != theirs) & (mine >= 0) & (theirs >= 0)
+            free &= agree == (len(others) if kind == "agreeing" else 0)
         chance = np.where(free, agree + rng.random(agree.shape), -1.0)
         best = chance.argmax(1)
         found[here] = np.where(chance[np.arange(len(here)), best] >= 0, there[best], NOBODY)

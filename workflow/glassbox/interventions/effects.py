@@ -44,6 +44,7 @@ def effects_of(
     intervention: str,
     ablation: str,
     n_controls: int,
+    strength: float = 1.0,
 ) -> Effects:
     """Take away every planned set in every fold.
 
@@ -51,8 +52,10 @@ def effects_of(
         runs: each fold with the trials to evaluate and its plan; all plans have the same doses.
         intervention, ablation: see `glassbox.interventions.ablation`.
         n_controls: matched sets that each target must have in each fold; 0: none are evaluated.
+        strength: share of the way from an activation to its replacement.
     """
-    pieces = [_effects_of_fold(*fold, intervention, ablation, n_controls) for fold in runs]
+    how = intervention, ablation, n_controls, strength
+    pieces = [_effects_of_fold(*fold, *how) for fold in runs]
     first = pieces[0]
 
     def joined(name: str) -> dict:
@@ -81,6 +84,7 @@ def _effects_of_fold(
     intervention: str,
     ablation: str,
     n_controls: int,
+    strength: float,
 ) -> Effects:
     """The effects in one fold; `matched_drop` holds sums over trials.
 
@@ -111,7 +115,7 @@ def _effects_of_fold(
                     controls[chosen] = slice(len(sets), len(sets) + len(matched))
                     sets.extend(matched)
             asked = version, run.suffix, trials.labels, np.stack(sets)
-            after = say(*asked, intervention, ablation)
+            after = say(*asked, intervention, ablation, strength)
             _note(effects, part, run.tasks, after, places, controls)
     return effects
 

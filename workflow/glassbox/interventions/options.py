@@ -19,6 +19,13 @@ class InterventionOptions:
     n_controls: int = 1000  # matched random sets for each selected set
     controls_for: Literal["primary", "all"] = "primary"  # error_preserving × zero (are they
     # needed?) and spliced × keep_mean (do they suffice?), or all
+    strengths: tuple[float, ...] = (0.25, 0.5, 0.75, 1.5, 2.0)  # beside 1: shares of the way from
+    # an activation to 0, of error_preserving × zero
+    patching_controls: int = 200  # matched random sets, at most, that are patched between trials
+    steering_doses: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)  # multiples of a unit's 99th
+    # percentile on selection trials, to which it is clamped
+    steering_units: int = 0  # of a variable, clamped one by one, the first by rank; 0: all
+    steering_trials: int = 0  # test trials at most that are read with a clamp; 0: all
     max_trials: int = 0  # test trials that are evaluated, at most, drawn evenly by session; 0: all
     max_selection_trials: int = 400  # for the ranking by effects, at most; 0: all
     permutations: int = 10_000  # relabelings of mice, where there are more of them
@@ -37,7 +44,27 @@ class InterventionOptions:
                 f"{section}.n_controls: expected at least 200 matched random sets; "
                 f"found {self.n_controls}."
             )
-        for name in ("max_trials", "max_selection_trials"):
+        if not self.steering_doses or min(self.steering_doses) <= 0:
+            raise UserError(
+                f"{section}.steering_doses: expected a list of numbers above 0; found "
+                f"{list(self.steering_doses)}."
+            )
+        if 1.0 in self.strengths or len(set(self.strengths)) < len(self.strengths):
+            raise UserError(
+                f"{section}.strengths: expected numbers other than 1, each once; found "
+                f"{list(self.strengths)}."
+            )
+        if self.patching_controls < 0:
+            raise UserError(
+                f"{section}.patching_controls: expected a number of sets, or 0 for none; found "
+                f"{self.patching_controls}."
+            )
+        if self.steering_units < 0:
+            raise UserError(
+                f"{section}.steering_units: expected a number of units, or 0 for all; found "
+                f"{self.steering_units}."
+            )
+        for name in ("max_trials", "max_selection_trials", "steering_trials"):
             if getattr(self, name) < 0:
                 raise UserError(
                     f"{section}.{name}: expected a number of trials, or 0 for all; "

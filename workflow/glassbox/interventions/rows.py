@@ -44,6 +44,7 @@ def ablation_rows(
     doses: Mapping[str, Sequence[int]],
     weights: np.ndarray,
     with_controls: bool,
+    strength: float = 1.0,
 ) -> Iterator[Row]:
     """Rows of one seed, intervention and ablation: target, and what it is held against.
 
@@ -53,6 +54,7 @@ def ablation_rows(
         doses: of each variable.
         weights: bootstrap weights of the trials, (resamples, trials).
         with_controls: matched random sets were evaluated.
+        strength: of the ablation.
     """
     tasks = sorted({task for task, _ in effects.before})
     resampled = _Resampled(effects, weights)
@@ -66,7 +68,7 @@ def ablation_rows(
                         "selected_for": variable,
                         "measured_on": task,
                         "n_units": n_units,
-                        "strength": 1.0,
+                        "strength": strength,
                         "metric": metric,
                         "baseline": resampled.baseline[task, metric],
                     }

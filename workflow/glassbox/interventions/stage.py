@@ -1,4 +1,4 @@
-"""The ablations of one cohort: every seed, folds pooled, on test trials."""
+"""The interventions on one cohort's units: every seed, on test trials."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.randomness import numpy_generator, seed_of
-from glassbox.dictionaries.activations import open_sessions
+from glassbox.dictionaries.activations import HookTrials, open_sessions
 from glassbox.errors import UserError
 from glassbox.interventions.ablation import ABLATIONS, INTERVENTIONS, KEEPING, RESAMPLE
 from glassbox.interventions.effects import effects_of
 from glassbox.interventions.options import InterventionOptions
+from glassbox.interventions.patching import patching_rows
 from glassbox.interventions.plan import doses_of, plan_doses
 from glassbox.interventions.ranking import rank_units, read_candidates
 from glassbox.interventions.rows import (
@@ -24,7 +25,8 @@ from glassbox.interventions.rows import (
     confusion_rows,
     control_rows,
 )
-from glassbox.interventions.runs import DictionaryFacts, capped, open_run
+from glassbox.interventions.runs import DictionaryFacts, Run, capped, open_run
+from glassbox.interventions.steering import read_preferences, steering_rows
 from glassbox.progress import Progress
 from glassbox.statistics import bootstrap_weights
 from glassbox.tables import write_rows, write_table
@@ -44,7 +46,7 @@ def ablate_units(
     out: str | Path,
     options: InterventionOptions,
 ) -> None:
-    """Write ablation.csv, confusion.csv and controls.csv of a cohort into the folder `out`."""
+    """Write ablation, confusion, controls, steering and patching .csv of a cohort into `out`."""
     facts = DictionaryFacts.read(dictionary_folder)
     decoder = FittedDecoder.load(decoder_folder, *facts.runs[0])
     sessions = open_sessions(decoder, tensors)
@@ -52,10 +54,17 @@ def ablate_units(
     candidates = read_candidates(units_csv, tasks)
     about = _about(facts)
     classes = {task: [f"{value:g}" for value in values] for task, values in decoder.tasks.items()}
-    tables: dict[str, list[dict[str, Any]]] = {"ablation": [], "confusion": [], "controls": []}
+    preferences = read_preferences(units_csv, classes)
+    names = ("ablation", "confusion", "controls", "steering", "patching")
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     seeds = sorted({seed for seed, _ in facts.runs})
     conditions = list(product(INTERVENTIONS, (*ABLATIONS, RESAMPLE, *KEEPING)))
-    progress = Progress(len(seeds) * (1 + len(conditions)), f"ablate_units {facts.cohort}")
+
+    def some(run: Run, test: HookTrials, what: str) -> HookTrials:
+        drawn = options.seed, run.seed, run.fold, what
+        return capped(test, options.steering_trials, *drawn)
+
+    progress = Progress(len(seeds) * (4 + len(conditions)), f"ablate_units {facts.cohort}")
     for seed in seeds:
         folds, ranked = [], []
         for fold in sorted(f for s, f in facts.runs if s == seed):
@@ -88,6 +97,19 @@ def ablate_units(
             for (run, test), order in zip(folds, ranked, strict=True)
         ]
         progress.step()
+        for (run, test), order in zip(folds, ranked, strict=True):
+            tables["steering"] += steering_rows(
+                about,
+                run,
+                some(run, test, "steering"),
+                preferences[seed, run.fold],
+                order.target,
+                classes,
+                options.steering_doses,
+                options.steering_units,
+                options.seed,
+            )
+        progress.step()
         labels = {task: np.concatenate([t.labels[task] for _, t in folds]) for task in tasks}
         session_index = np.concatenate([t.session_index for _, t in folds])
         several = len(np.unique(session_index)) > 1
@@ -110,6 +132,20 @@ def ablate_units(
             if ablation not in KEEPING:
                 tables["confusion"] += confusion_rows(plain, effects, labels, classes, doses)
             progress.step()
+        for strength in options.strengths:
+            effects = effects_of(planned, *PRIMARY, 0, strength)
+            here = about | {"seed": seed, "intervention": PRIMARY[0], "ablation": PRIMARY[1]}
+            tables["ablation"] += ablation_rows(here, effects, doses, weights, False, strength)
+        progress.step()
+        tables["patching"] += patching_rows(
+            about | {"seed": seed},
+            [(run, some(run, test, "patching"), plans) for run, test, plans in planned],
+            doses,
+            options.patching_controls,
+            options.resamples,
+            options.seed,
+        )
+        progress.step()
     progress.close()
     write_tables(out, tables)
 
