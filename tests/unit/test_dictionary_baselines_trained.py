@@ -23,6 +23,7 @@ from glassbox.dictionaries.raw_cells import (
     raw_cells,
     reconstruct_from_cells,
 )
+from glassbox.dictionaries.stream import Stream
 from glassbox.dictionaries.train import train_dictionary
 from glassbox.tensors.splits import SELECTION, TEST, TRAIN
 from planted import plant
@@ -37,6 +38,11 @@ FEW = DictionaryOptions(
         architectures=("topk",), widths=(24, 32), ks=(2, 4), seeds=(3,), baseline_samples=100
     ),
 )
+
+
+def stream_of(trials):
+    train = trials.in_part(TRAIN).latents.flatten(0, 1)
+    return Stream(train, len(train))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +84,7 @@ def test_an_untrained_decoder_is_that_of_its_seed_and_leaves_the_trained_one_alo
 def test_its_dictionaries_are_measured_on_its_own_latents_and_no_splice_is(decoder, sessions):
     before = untrained(decoder, 0)
     trials = hook_trials(before, sessions)
-    rows = list(of_untrained(trials.in_part(TRAIN).latents.flatten(0, 1), trials, FEW))
+    rows = list(of_untrained(stream_of(trials), trials, FEW))
     assert len(rows) == 2 * 2 * 2
     for row in rows:
         assert row["dictionary"] == "untrained_decoder"

@@ -13,6 +13,7 @@ from glassbox.dictionaries.comparison_options import ComparisonOptions
 from glassbox.dictionaries.operating_point import operating_point
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.dictionaries.splice_cost import splice_cost
+from glassbox.dictionaries.stream import Stream
 from glassbox.errors import UserError
 from glassbox.options import options_from
 from glassbox.tables import COLUMNS
@@ -37,7 +38,7 @@ def rows():
     trials = HookTrials(latents, part, nothing, np.arange(120), nothing, nothing > 0, labels)
     options = DictionaryOptions(samples=8000, batch=80, compare=FEW)
     read = {"selection": readout, "test": partial(readout)}
-    return list(compared(latents[:80].flatten(0, 1), trials, read, options))
+    return list(compared(Stream(latents[:80].flatten(0, 1), 320), trials, read, options))
 
 
 def test_every_dictionary_and_baseline_is_measured_on_both_parts(rows):
@@ -56,8 +57,9 @@ def test_seeds_are_compared_with_the_first_beside_what_chance_would_give(rows):
     for row in rows:
         if row["dictionary"] in FEW.architectures and row["dictionary_seed"] == 1:
             assert 0 < row["agreement"] < 1 and 0 < row["agreement_chance"] < 1
+            assert row["agreement_activations"] > row["agreement_activations_chance"] > 0
         else:
-            assert row["agreement"] is None
+            assert row["agreement"] is None and "agreement_activations" not in row
 
 
 def test_components_explain_as_much_as_is_expected_and_random_rows_are_no_zero(rows):

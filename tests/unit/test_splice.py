@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from glassbox.dictionaries.measure import activity_of
 from glassbox.dictionaries.rows import (
     DIFFERENCE,
     dictionary_row,
@@ -13,7 +14,6 @@ from glassbox.dictionaries.rows import (
     with_difference,
 )
 from glassbox.dictionaries.splice import equal_norm_noise, insertion_scores, spliced
-from glassbox.dictionaries.stage import activity_of
 from glassbox.dictionaries.topk import TopKDictionary
 from glassbox.tables import COLUMNS
 

@@ -30,13 +30,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "dictionaries": tuple(
         "cohort level seed fold hook dictionary width k fvu l0 dead_fraction loss_recovered "
-        "epochs loss_recovered_mean shrinkage coherence".split()
+        "epochs loss_recovered_mean shrinkage coherence explained_variance accuracy_change "
+        "log_probability_change agreement_activations agreement_activations_chance".split()
+    ),
+    "dictionary_sessions": tuple(
+        "cohort level seed fold hook dictionary width k session held_out explained_variance l0 "
+        "firing_fraction density_p10 density_median density_p90 n".split()
     ),
     "comparison": tuple(
         "cohort level seed fold hook dictionary width k dictionary_seed part explained_variance l0 "
         "dead_fraction loss_recovered loss_recovered_mean shrinkage coherence agreement "
         "agreement_chance chosen accuracy_change log_probability_change "
-        "log_probability_se".split()
+        "log_probability_se agreement_activations agreement_activations_chance".split()
     ),
     "units": tuple(
         "cohort level seed fold hook dictionary unit variable score preferred effect_size p q "

@@ -19,6 +19,7 @@ rule train_dictionary:
             "results/dictionaries/{{cohort}}/{{hook}}/activations-{run}.npz", run=RUNS
         ),
         dictionaries="results/dictionaries/{cohort}/{hook}/dictionaries.csv",
+        sessions="results/dictionaries/{cohort}/{hook}/dictionary_sessions.csv",
         insertion="results/dictionaries/{cohort}/{hook}/insertion.csv",
     log:
         "results/logs/train_dictionary/{cohort}-{hook}.log",
@@ -41,6 +42,7 @@ rule train_dictionary:
     shell:
         'python "$SCRIPTS/train_dictionary.py" --decoder results/decoders/{wildcards.cohort:q}'
         " --tensors {input.tensors:q} --out results/dictionaries/{wildcards.cohort:q}/{wildcards.hook}"
+        " --cache results/.cache/dictionaries/{wildcards.cohort:q}"
         " --hook {wildcards.hook} --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 
@@ -76,6 +78,7 @@ rule compare_dictionaries:
         'python "$SCRIPTS/compare_dictionaries.py" --decoder results/decoders/{wildcards.cohort:q}'
         " --tensors {input.tensors:q}"
         " --out results/dictionaries/{wildcards.cohort:q}/{wildcards.hook}/comparison"
+        " --cache results/.cache/dictionaries/{wildcards.cohort:q}"
         " --hook {wildcards.hook} --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 

@@ -5,8 +5,8 @@
 #         results/tables/figure_*.csv       the numbers that a figure shows
 
 TABLES = (
-    "decoding comparisons insertion dictionaries units tuning ablation confusion steering patching"
-    " ground_truth excluded".split()
+    "decoding comparisons insertion dictionaries dictionary_sessions units tuning ablation"
+    " confusion steering patching ground_truth excluded".split()
 )
 # What a table may hold is checked where tables are joined: another schema, another check.
 TABLE_SCHEMAS = sha256_of_folder(HOUSE / "schemas" / "tables")[:16]
@@ -31,6 +31,11 @@ rule assemble_tables:
         ),
         dictionaries=each(
             "results/dictionaries/{cohort}/{hook}/dictionaries.csv", cohort=COHORTS, hook=HOOK
+        ),
+        dictionary_sessions=each(
+            "results/dictionaries/{cohort}/{hook}/dictionary_sessions.csv",
+            cohort=COHORTS,
+            hook=HOOK,
         ),
         units=each("results/units/{cohort}/{hook}/units.csv", cohort=COHORTS, hook=HOOK),
         tuning=each("results/units/{cohort}/{hook}/tuning.csv", cohort=COHORTS, hook=HOOK),
@@ -65,7 +70,9 @@ rule assemble_tables:
         'python "$SCRIPTS/assemble_tables.py"'
         " --decoding {input.decoding:q} {input.references:q} {input.summaries:q}"
         " --comparisons {input.comparisons:q} --insertion {input.insertion:q}"
-        " --dictionaries {input.dictionaries:q} --units {input.units:q} --tuning {input.tuning:q}"
+        " --dictionaries {input.dictionaries:q}"
+        " --dictionary-sessions {input.dictionary_sessions:q}"
+        " --units {input.units:q} --tuning {input.tuning:q}"
         " --ablation {input.ablation:q} --confusion {input.confusion:q}"
         " --steering {input.steering:q} --patching {input.patching:q}"
         " --ground-truth {input.ground_truth:q} --excluded {input.excluded:q}"

@@ -20,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
         "--tensors", required=True, nargs="+", type=Path, help="stores of its sessions"
     )
     cli.add_argument("--out", required=True, type=Path, help="folder to write into")
+    cli.add_argument("--cache", type=Path, help="folder of what is kept for later runs")
     cli.add_argument("--hook", help="in the place of the option `hook`")
     cli.add_argument("--options", default="{}", help="section `dictionaries` as JSON")
     args = cli.parse_args(argv)
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
         torch.set_num_threads(args.threads)
         with sole_writer(args.out):
-            compare_dictionaries(args.decoder, args.tensors, args.out, options)
+            compare_dictionaries(args.decoder, args.tensors, args.out, options, args.cache)
     return 0
 
 

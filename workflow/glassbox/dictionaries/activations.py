@@ -1,4 +1,4 @@
-"""Activations at the hook: of all trials as they are, and a cache with fewer cells for training."""
+"""Activations at the hook of all usable trials, as they are."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ import torch
 
 from glassbox.decoders.data import TrialSet, read_trials
 from glassbox.decoders.fitted import FittedDecoder
-from glassbox.decoders.randomness import numpy_generator
-from glassbox.dictionaries.options import DictionaryOptions
+from glassbox.decoders.room import WindowsRoom
 from glassbox.errors import UserError
-from glassbox.tensors.splits import TRAIN
 from glassbox.tensors.store import open_session
 
 
@@ -105,6 +103,7 @@ def open_sessions(
     decoder: FittedDecoder,
     tensors: Sequence[str | Path],
     known: Mapping[str, DecodedSession] | None = None,
+    room: WindowsRoom | None = None,
 ) -> tuple[DecodedSession, ...]:
     """The sessions of a decoder with trials of its stimulus, in its order, read from their tensors.
 
@@ -112,6 +111,7 @@ def open_sessions(
         decoder: whose sessions are wanted.
         tensors: stores, in any order; others may be among them.
         known: sessions by name that a decoder of equal options and classes has opened already.
+        room: where the windows go; None: in memory.
 
     Raises:
         UserError: a session of the decoder has no tensor here, or another one than in training.
@@ -131,10 +131,24 @@ def open_sessions(
                 f"of it, {about.store}, among {len(stores)}. Name it too."
             )
         tensor = open_session(stores[about.store])
-        data = read_trials(tensor, decoder.stimulus, decoder.options, decoder.tasks)
+        data = read_trials(tensor, decoder.stimulus, decoder.options, decoder.tasks, room)
         block = tensor.trials(decoder.stimulus).block[data.trial]
         sessions.append(DecodedSession(data, block, about.held_out))
     return tuple(sessions)
+
+
+def thinned(session: DecodedSession, share: float) -> DecodedSession:
+    """A session with a share of its trials, evenly spread, at least one."""
+    data, n = session.data, len(session.data.trial)
+    places = np.linspace(0, n - 1, max(1, round(share * n))).round().astype(np.int64)
+    data = replace(
+        data,
+        trial=data.trial[places],
+        windows=data.windows[places],
+        labels={task: labels[places] for task, labels in data.labels.items()},
+        parts={fold: part[places] for fold, part in data.parts.items()},
+    )
+    return replace(session, data=data, block=session.block[places])
 
 
 @torch.no_grad()
@@ -159,36 +173,3 @@ def hook_trials(
         hook=hook,
         beside=torch.cat(beside) if beside else None,
     )
-
-
-@torch.no_grad()
-def training_cache(
-    decoder: FittedDecoder, sessions: Sequence[DecodedSession], options: DictionaryOptions
-) -> torch.Tensor:
-    """Activations of the training trials of the body's sessions, several times over.
-
-    The first copy has all cells. In every other one each session keeps a random share of its
-    cells, from `copies_keep` to all: a session has few trials, and the dictionary is to serve
-    latents that it has not seen.
-
-    Returns:
-        (copies · trials · latents, dim) f4.
-    """
-    cache = []
-    for session in sessions:
-        if session.held_out:
-            continue
-        data = session.data
-        windows = data.windows[data.parts[decoder.fold] == TRAIN]
-        for copy in range(options.copies):
-            keep = None
-            if copy > 0:
-                rng = numpy_generator(
-                    "copies", options.seed, decoder.seed, decoder.fold, data.session, copy
-                )
-                share = rng.uniform(options.copies_keep, 1)
-                n_kept = max(1, round(share * data.n_cells))
-                keep = np.sort(rng.permutation(data.n_cells)[:n_kept])
-            seen = decoder.at(options.hook, data.session, windows, keep).value
-            cache.append(seen.flatten(0, 1))
-    return torch.cat(cache)

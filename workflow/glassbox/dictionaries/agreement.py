@@ -1,9 +1,10 @@
-"""How alike two sets of directions are, matched one to one."""
+"""How alike the units of two dictionaries are, in direction or in activation, one to one."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -29,10 +30,42 @@ def agreement(first: torch.Tensor, second: torch.Tensor) -> Agreement:
     Source: Paulo & Belrose 2025, "Sparse autoencoders trained on the same data learn different
     features", arXiv 2501.16615, for matching by the Hungarian method.
     """
+    cosine = functional.normalize(first.double(), dim=1)
+    return _matched(cosine @ functional.normalize(second.double(), dim=1).T)
+
+
+def activation_agreement(
+    first: np.ndarray, second: np.ndarray, shuffled: int | None = None
+) -> Agreement:
+    """Match units by what they do in the same trials: correlations in the place of cosines.
+
+    So dictionaries of different decoders are compared, whose directions have nothing in common.
+    Units that do the same in every trial are left out.
+
+    Args:
+        first, second: activations, (trials, n) and (trials, m).
+        shuffled: a seed that shuffles the trials of the second: what is found by chance.
+    """
+    if shuffled is not None:
+        second = np.random.default_rng(shuffled).permutation(second)
+    first, second = (_standardised(torch.from_numpy(each)) for each in (first, second))
+    if min(first.shape[1], second.shape[1]) == 0:
+        return Agreement(float("nan"), float("nan"))
+    return _matched(first.T @ second / len(first))
+
+
+def _standardised(activations: torch.Tensor) -> torch.Tensor:
+    """(trials, n) → (trials, those that vary), mean 0, mean square 1."""
+    centred = activations.double() - activations.double().mean(0)
+    size = centred.square().mean(0).sqrt()
+    varying = size > 1e-9
+    return centred[:, varying] / size[varying]
+
+
+def _matched(cosine: torch.Tensor) -> Agreement:
+    """Pairs that sum highest, of the cosines of each with each, (n, m)."""
     from scipy.optimize import linear_sum_assignment  # half a second that one seed does not need
 
-    cosine = functional.normalize(first.double(), dim=1)
-    cosine = cosine @ functional.normalize(second.double(), dim=1).T
     rows, columns = linear_sum_assignment(cosine.numpy(), maximize=True)
     return Agreement(
         float(cosine[rows, columns].mean()),

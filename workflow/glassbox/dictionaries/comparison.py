@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,25 +15,26 @@ from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.randomness import seed_of, torch_generator
 from glassbox.decoders.untrained import untrained
 from glassbox.dictionaries import baselines
-from glassbox.dictionaries.activations import (
-    HookTrials,
-    hook_trials,
-    open_sessions,
-    training_cache,
-)
+from glassbox.dictionaries.activations import DecodedSession, HookTrials, open_sessions
+from glassbox.dictionaries.cached import activations_of
 from glassbox.dictionaries.comparison_options import ComparisonOptions
 from glassbox.dictionaries.comparison_rows import PARTS, Row, rows_of
 from glassbox.dictionaries.dictionary import Dictionary
+from glassbox.dictionaries.keeping import checkpoint_of, device_of, room_of
 from glassbox.dictionaries.operating_point import operating_point
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.dictionaries.random_decoder import new_random_decoder
 from glassbox.dictionaries.raw_cells import cell_activity, raw_cells
 from glassbox.dictionaries.stage import runs_of
-from glassbox.dictionaries.train import train_dictionary
+from glassbox.dictionaries.stream import MOST_SAMPLED, Stream, spread
+from glassbox.dictionaries.train import train_together
+from glassbox.dictionaries.training import Trained, Wanted
 from glassbox.files import replacing_file
 from glassbox.progress import Progress
 from glassbox.tables import write_table
 from glassbox.tensors.splits import SELECTION, TRAIN
+
+Learn = Callable[[Stream, torch.Tensor, Sequence[Wanted]], list[Trained]]
 
 
 def compare_dictionaries(
@@ -39,11 +42,21 @@ def compare_dictionaries(
     tensors: Sequence[str | Path],
     out: str | Path,
     options: DictionaryOptions,
+    cache: str | Path | None = None,
 ) -> None:
-    """Write comparison.csv and operating_point.json of a cohort's decoders into `out`."""
+    """Write comparison.csv and operating_point.json of a cohort's decoders into `out`.
+
+    Args:
+        decoder_folder: of the decoders.
+        tensors: stores of their sessions.
+        out: folder to write into.
+        options: what is compared, and how it is trained.
+        cache: folder of activations that memory has no room for, and of the state of trainings;
+            None: nothing is kept there.
+    """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    runs, wanted = runs_of(decoder_folder), options.compare
+    runs, wanted, device = runs_of(decoder_folder), options.compare, device_of(options)
     sizes = len(wanted.widths) * len(wanted.ks)
     trained = sizes * (len(wanted.architectures) * len(wanted.seeds) + 2)  # 2 baselines, one seed
     progress = Progress(len(runs) * trained * options.samples, "compare_dictionaries", "activation")
@@ -51,8 +64,10 @@ def compare_dictionaries(
     sessions = None
     for seed, fold in runs:
         decoder = FittedDecoder.load(decoder_folder, seed, fold)
-        sessions = sessions or open_sessions(decoder, tensors)
-        trials = hook_trials(decoder, sessions, options.hook)
+        sessions = sessions or open_sessions(decoder, tensors, room=room_of(decoder, cache))
+        weights = Path(decoder_folder) / f"seed{seed}-fold{fold}.safetensors"
+        seen = activations_of(decoder, sessions, options, cache, weights)
+        measured_on, trials = seen.some_trials()
         about = {
             "cohort": decoder.cohort,
             "level": decoder.level,
@@ -60,17 +75,22 @@ def compare_dictionaries(
             "fold": fold,
             "hook": options.hook,
         }
-        cache = training_cache(decoder, sessions, options)
         readout = {name: trials.in_part(part).readout(decoder) for name, part in PARTS.items()}
-        for row in compared(cache, trials, readout, options, progress.step):
+        chosen = asdict(wanted)
+        kept = checkpoint_of(cache, seen, options, "comparison", chosen)
+        learn = partial(train_together, progress=progress.step, checkpoint=kept, device=device)
+        for row in compared(seen.stream, trials, readout, options, learn):
             rows.append(about | row)
-        clip = decoder.options.clip_low, decoder.options.clip_high
-        for row in of_cells(trials, cell_activity(sessions, fold, clip), readout, wanted):
-            rows.append(about | row)
+        if _cells_fit(measured_on, options):
+            clip = decoder.options.clip_low, decoder.options.clip_high
+            cells = cell_activity(measured_on, fold, clip)
+            for row in of_cells(trials, cells, readout, wanted):
+                rows.append(about | row)
         before = untrained(decoder, seed)
-        cache = training_cache(before, sessions, options)
-        trials = hook_trials(before, sessions, options.hook)
-        for row in of_untrained(cache, trials, options, progress.step):
+        seen = activations_of(before, sessions, options, cache, weights, "untrained")
+        kept = checkpoint_of(cache, seen, options, "comparison-untrained", chosen)
+        learn = partial(train_together, progress=progress.step, checkpoint=kept, device=device)
+        for row in of_untrained(seen.stream, seen.some_trials()[1], options, learn):
             rows.append(about | row)
     progress.close()
     picked = operating_point(rows, wanted.architectures)
@@ -83,56 +103,80 @@ def compare_dictionaries(
 
 
 def compared(
-    cache: torch.Tensor,
+    stream: Stream,
     trials: HookTrials,
     readout: dict[str, Callable],
     options: DictionaryOptions,
-    progress: Callable[[int, str], None] | None = None,
+    learn: Learn = train_together,
 ) -> Iterator[Row]:
     """Rows of every dictionary and baseline of one decoder, on its selection and test trials.
 
     Args:
-        cache: activations of training trials, (n, dim).
+        stream: activations of training trials; read once for all that is trained.
         trials: activations of all trials.
         readout: from latents of the part's trials to logits, by part.
         options: of the training; architecture, width, k and seed are those of `compare`.
+        learn: trains them, given the stream, the selection trials and what is wanted.
     """
     wanted = options.compare
-    selection = trials.in_part(SELECTION).latents.flatten(0, 1)
-    for architecture in wanted.architectures:
-        for width in wanted.widths:
-            for k in wanted.ks:
-                first = None
-                for seed in wanted.seeds:
-                    one = replace(options, architecture=architecture, width=width, k=k)
-                    drawn = seed_of("comparison", seed, width, k)
-                    made = train_dictionary(cache, selection, one, drawn, progress).dictionary
-                    first = first if first is not None else made.W_dec
-                    yield from rows_of(made, trials, readout, seed, k, first)
+    named = [
+        (seed, replace(options, architecture=architecture, width=width, k=k))
+        for architecture in wanted.architectures
+        for width in wanted.widths
+        for k in wanted.ks
+        for seed in wanted.seeds
+    ]
+    several = [
+        Wanted(one, seed_of("comparison", seed, one.width, one.k)) for seed, one in named
+    ] + [Wanted(one, drawn, new_random_decoder) for one, drawn in _sizes(options)]
+    trained = [each.dictionary for each in learn(stream, _selection(trials), several)]
+    first = trained[0]
+    for (seed, one), made in zip(named, trained, strict=False):
+        first = made if seed == wanted.seeds[0] else first
+        yield from rows_of(made, trials, readout, seed, one.k, first)
+    cache = stream.sample()
     for seed in wanted.seeds:
         for k in wanted.ks:
             for made in of_baselines(cache, trials, k, seed, wanted):
                 yield from rows_of(made, trials, readout, seed, k)
-    for one, seed in _sizes(options):
-        made = train_dictionary(cache, selection, one, seed, progress, new_random_decoder)
-        yield from rows_of(made.dictionary, trials, readout, wanted.seeds[0], one.k)
+    for made in trained[len(named) :]:
+        yield from rows_of(made, trials, readout, wanted.seeds[0], made.k)
 
 
 def of_untrained(
-    cache: torch.Tensor,
+    stream: Stream,
     trials: HookTrials,
     options: DictionaryOptions,
-    progress: Callable[[int, str], None] | None = None,
+    learn: Learn = train_together,
 ) -> Iterator[Row]:
     """Rows of TopK dictionaries of the latents of an untrained decoder, measured on the same.
 
     It answers by chance, so there is nothing that a splice could cost.
     """
-    selection = trials.in_part(SELECTION).latents.flatten(0, 1)
-    for one, seed in _sizes(options):
-        made = train_dictionary(cache, selection, one, seed, progress).dictionary
+    several = [Wanted(one, seed) for one, seed in _sizes(options)]
+    for trained in learn(stream, _selection(trials), several):
+        made = trained.dictionary
         made.architecture = "untrained_decoder"
-        yield from rows_of(made, trials, None, options.compare.seeds[0], one.k)
+        yield from rows_of(made, trials, None, options.compare.seeds[0], made.k)
+
+
+def _selection(trials: HookTrials) -> torch.Tensor:
+    """Activations of selection trials, (m, dim), as many as stand for all."""
+    flat = trials.in_part(SELECTION).latents.flatten(0, 1)
+    return flat[torch.from_numpy(spread(len(flat), MOST_SAMPLED))]
+
+
+def _cells_fit(sessions: Sequence[DecodedSession], options: DictionaryOptions) -> bool:
+    """Whether each trial's activity of all cells fits in memory; says so where it does not."""
+    trials = sum(len(s.data.trial) for s in sessions)
+    size_mb = 4 * trials * sum(s.data.n_cells for s in sessions) >> 20
+    if size_mb > options.memory_mb:
+        print(
+            f"compare_dictionaries: no baseline of raw cells: they take {size_mb:,} MB, "
+            f"dictionaries.memory_mb allows {options.memory_mb:,}.",
+            file=sys.stderr,
+        )
+    return size_mb <= options.memory_mb
 
 
 def _sizes(options: DictionaryOptions) -> Iterator[tuple[DictionaryOptions, int]]:

@@ -10,8 +10,14 @@ import torch
 
 from glassbox.decoders.randomness import torch_generator
 from glassbox.dictionaries.activations import HookTrials
-from glassbox.dictionaries.agreement import agreement, coherence, random_agreement
+from glassbox.dictionaries.agreement import (
+    activation_agreement,
+    agreement,
+    coherence,
+    random_agreement,
+)
 from glassbox.dictionaries.dictionary import Dictionary
+from glassbox.dictionaries.measure import activity_of
 from glassbox.dictionaries.metrics import Reconstruction, reconstruct
 from glassbox.dictionaries.raw_cells import RawCells, places, reconstruct_from_cells
 from glassbox.dictionaries.rows import dictionary_row
@@ -29,7 +35,7 @@ def rows_of(
     readout: dict[str, Callable] | None,
     seed: int,
     k: int,
-    first: torch.Tensor | None = None,
+    first: Dictionary | None = None,
     cells: torch.Tensor | None = None,
 ) -> Iterator[Row]:
     """A row for each part; dead units are counted in training trials.
@@ -40,15 +46,16 @@ def rows_of(
         readout: from latents of the part's trials to logits, by part; None: no splice is measured.
         seed: of the dictionary.
         k: units active in one latent.
-        first: rows of the first seed's dictionary, with which this one's are compared.
+        first: the first seed's dictionary, with which this one is compared.
         cells: what raw cells take in the place of the latents, (trials, cells).
     """
     train = trials.in_part(TRAIN).latents
     dead = _seen(made, trials, TRAIN, cells).dead_fraction
     nearest = coherence(made.W_dec)[0]
+    others = first is not None and first is not made
     alike = by_chance = None
-    if first is not None and first is not made.W_dec:
-        alike = agreement(first, made.W_dec).matched_cosine
+    if others:
+        alike = agreement(first.W_dec, made.W_dec).matched_cosine
         by_chance = random_agreement(made.width, made.width, made.dim, seed).matched_cosine
     for name, part in PARTS.items():
         seen = _seen(made, trials, part, cells)
@@ -62,6 +69,8 @@ def rows_of(
             "agreement_chance": by_chance,
             "explained_variance": seen.explained_variance,
         }
+        if others:
+            about |= _alike_in_activation(first, made, trials.in_part(part), seed)
         if readout is None:
             sizes = {"l0": seen.l0, "dead_fraction": dead, "shrinkage": seen.shrinkage}
             yield about | sizes | {"coherence": nearest}
@@ -81,6 +90,15 @@ def rows_of(
         )
         row = dictionary_row(about | splice_cost(scores), "", seen, dead, scores, 0.0, nearest)
         yield {name: value for name, value in row.items() if name not in ("fold", "fvu", "epochs")}
+
+
+def _alike_in_activation(first: Dictionary, made: Dictionary, trials: HookTrials, seed: int) -> Row:
+    """How alike the units of two dictionaries answer to the same trials, and by chance."""
+    activations = [activity_of(each, trials).mean for each in (first, made)]
+    return {
+        "agreement_activations": activation_agreement(*activations).matched_cosine,
+        "agreement_activations_chance": activation_agreement(*activations, seed).matched_cosine,
+    }
 
 
 def _seen(

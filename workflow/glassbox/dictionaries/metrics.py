@@ -41,6 +41,21 @@ class Reconstruction:
         self.active += int(fired.sum())
         self.fired = fired.sum(0) + (0 if self.fired is None else self.fired)
 
+    def __add__(self, other: Reconstruction) -> Reconstruction:
+        """What both have seen."""
+        fired = [each.fired for each in (self, other) if each.fired is not None]
+        return Reconstruction(
+            self.n + other.n,
+            self.squared_error + other.squared_error,
+            self.squared_norm + other.squared_norm,
+            self.made_norm + other.made_norm,
+            self.overlap + other.overlap,
+            self.active + other.active,
+            self.total + other.total,
+            self.made_total + other.made_total,
+            sum(fired[1:], fired[0]) if fired else None,
+        )
+
     @property
     def fvu(self) -> float:
         """Squared error over squared deviation from the pooled mean."""
@@ -77,9 +92,14 @@ class Reconstruction:
 
 
 @torch.no_grad()
-def reconstruct(dictionary: Dictionary, x: torch.Tensor, block: int = 8192) -> Reconstruction:
-    """Pool the reconstruction of `x`, (n, dim), over blocks."""
-    pooled = Reconstruction()
+def reconstruct(
+    dictionary: Dictionary,
+    x: torch.Tensor,
+    block: int = 8192,
+    pooled: Reconstruction | None = None,
+) -> Reconstruction:
+    """Pool the reconstruction of `x`, (n, dim), over blocks; with what is pooled already."""
+    pooled = Reconstruction() if pooled is None else pooled
     for part in x.split(block):
         z = dictionary.encode(part)
         pooled.add(part, dictionary.decode(z), z)

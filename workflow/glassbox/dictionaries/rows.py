@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from glassbox.dictionaries.activations import DecodedSession
 from glassbox.dictionaries.metrics import Reconstruction, loss_recovered
 from glassbox.dictionaries.splice import CONDITIONS, METRICS
 from glassbox.statistics import bootstrap_weights, weighted_means
@@ -51,7 +52,37 @@ def dictionary_row(
         "loss_recovered_mean": recovered.get("averaged"),
         "shrinkage": test.shrinkage,
         "coherence": nearest,
+        "explained_variance": test.explained_variance,
     }
+
+
+def session_rows(
+    about: Row, sessions: Sequence[DecodedSession], seen: Sequence[Reconstruction]
+) -> Iterator[Row]:
+    """How one dictionary serves each session that has test trials, on those.
+
+    Args:
+        about: the columns that name the dictionary.
+        sessions: of the decoder.
+        seen: reconstruction of each one's test trials.
+    """
+    for session, its in zip(sessions, seen, strict=True):
+        if its.n == 0:
+            continue
+        density = its.fired.double().numpy() / its.n
+        firing = density[density > 0]
+        low, median, high = np.percentile(firing, [10, 50, 90]) if len(firing) else [np.nan] * 3
+        yield about | {
+            "session": session.data.session,
+            "held_out": session.held_out,
+            "explained_variance": its.explained_variance,
+            "l0": its.l0,
+            "firing_fraction": len(firing) / len(density),
+            "density_p10": low,
+            "density_median": median,
+            "density_p90": high,
+            "n": its.n,
+        }
 
 
 def together(scores: Sequence[Scores]) -> dict[tuple[str, str, str], np.ndarray]:

@@ -4,59 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from glassbox.decoders.fitted import FittedDecoder, read_description
 from glassbox.decoders.hook_names import holds_session
-from glassbox.decoders.randomness import seed_of, torch_generator
-from glassbox.dictionaries.activations import (
-    DecodedSession,
-    HookTrials,
-    hook_trials,
-    open_sessions,
-    training_cache,
-)
-from glassbox.dictionaries.agreement import coherence
-from glassbox.dictionaries.dictionary import FIRED, Dictionary
-from glassbox.dictionaries.metrics import reconstruct
+from glassbox.decoders.randomness import seed_of
+from glassbox.dictionaries.activations import DecodedSession, open_sessions
+from glassbox.dictionaries.agreement import activation_agreement, coherence
+from glassbox.dictionaries.cached import activations_of
+from glassbox.dictionaries.dictionary import Dictionary
+from glassbox.dictionaries.keeping import checkpoint_of, device_of, room_of
+from glassbox.dictionaries.measure import Measured, measure
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.dictionaries.rows import (
     DIFFERENCE,
     dictionary_row,
     insertion_rows,
+    session_rows,
     together,
     with_difference,
 )
-from glassbox.dictionaries.splice import insertion_scores
+from glassbox.dictionaries.splice_cost import splice_cost
 from glassbox.dictionaries.train import train_dictionary
 from glassbox.files import replacing_file
 from glassbox.options import to_json
 from glassbox.progress import Progress
 from glassbox.tables import write_table
-from glassbox.tensors.splits import SELECTION, TEST, TRAIN
-
-
-@dataclass(frozen=True)
-class UnitActivity:
-    """What the units of a dictionary do in all trials.
-
-    Attributes:
-        mean: activation averaged over latents, (trials, width) f4.
-        density: share of training latents in which a unit fired, (width,) f8.
-        session_density: share of a session's training latents in which a unit fired, (sessions,
-            width) f4; NaN for a session held out.
-        energy: mean squared activation on selection trials × squared decoder norm, (width,) f8.
-    """
-
-    mean: np.ndarray
-    density: np.ndarray
-    energy: np.ndarray
-    session_density: np.ndarray
 
 
 def train_dictionaries(
@@ -64,57 +40,60 @@ def train_dictionaries(
     tensors: Sequence[str | Path],
     out: str | Path,
     options: DictionaryOptions,
+    cache: str | Path | None = None,
 ) -> None:
-    """Train, measure and write the dictionaries of a cohort's decoders into the folder `out`."""
+    """Train, measure and write the dictionaries of a cohort's decoders.
+
+    Args:
+        decoder_folder: of the decoders.
+        tensors: stores of their sessions.
+        out: folder to write into.
+        options: what is trained and how.
+        cache: folder of activations that memory has no room for, and of the state of trainings;
+            None: nothing is kept there.
+    """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    runs = runs_of(decoder_folder)
+    runs, device = runs_of(decoder_folder), device_of(options)
     progress = Progress(len(runs) * options.samples, "train_dictionary", "activation")
-    table, scores_of_seed, sessions, decoder = [], {}, None, None
+    table, by_session, scores_of_seed, first_of_fold = [], [], {}, {}
+    sessions = decoder = None
     for seed, fold in runs:
         decoder = FittedDecoder.load(decoder_folder, seed, fold)
-        sessions = sessions or open_sessions(decoder, tensors)
-        about = _about(decoder, options)
-        trials = hook_trials(decoder, sessions, options.hook)
-        selection = trials.in_part(SELECTION).latents.flatten(0, 1)
+        sessions = sessions or open_sessions(decoder, tensors, room=room_of(decoder, cache))
+        weights = Path(decoder_folder) / f"seed{seed}-fold{fold}.safetensors"
+        seen = activations_of(decoder, sessions, options, cache, weights)
         trained = train_dictionary(
-            training_cache(decoder, sessions, options),
-            selection,
+            seen.stream,
+            seen.selection(),
             options,
             seed_of("dictionary", options.seed, seed, fold),
             progress.step,
+            checkpoint=checkpoint_of(cache, seen, options, options.architecture),
+            device=device,
         )
-        dictionary = trained.dictionary
-        activity = activity_of(dictionary, trials)
-        test = trials.in_part(TEST, held_out=None)
-        noise = torch_generator("noise", options.seed, seed, fold)
-        scores = insertion_scores(
-            dictionary,
-            test.latents,
-            test.labels,
-            test.readout(decoder),
-            options.noise_draws,
-            noise,
-            trials.in_part(TRAIN).latents.mean(0),
+        dictionary, about = trained.dictionary, _about(decoder, options)
+        measured = measure(dictionary, seen, options)
+        row = dictionary_row(
+            about | splice_cost(measured.scores),
+            fold,
+            measured.test,
+            float((measured.activity.density == 0).mean()),
+            measured.scores,
+            trained.epochs,
+            coherence(dictionary.W_dec)[0],
         )
-        body_test = trials.in_part(TEST).latents.flatten(0, 1)
-        table.append(
-            dictionary_row(
-                about,
-                fold,
-                reconstruct(dictionary, body_test),
-                float((activity.density == 0).mean()),
-                scores,
-                trained.epochs,
-                coherence(dictionary.W_dec)[0],
-            )
-        )
-        scores_of_seed.setdefault(seed, []).append((scores, test.session_index))
-        _write_run(out, seed, fold, dictionary, trials, activity)
+        del row["log_probability_se"]
+        first = first_of_fold.setdefault(fold, measured.test_activation)
+        table.append(row | _alike(first, measured.test_activation))
+        by_session += session_rows(about | {"fold": fold}, sessions, measured.sessions)
+        scores_of_seed.setdefault(seed, []).append((measured.scores, measured.test_session))
+        _write_run(out, seed, fold, dictionary, measured)
     progress.close()
     names = [s.data.session for s in sessions]
     insertion = _insertion(scores_of_seed, names, _about(decoder, options), options)
     write_table("dictionaries", out / "dictionaries.csv", table)
+    write_table("dictionary_sessions", out / "dictionary_sessions.csv", by_session)
     write_table("insertion", out / "insertion.csv", insertion)
     _write_facts(out, decoder, sessions, runs, options)
 
@@ -123,35 +102,6 @@ def runs_of(decoder_folder: str | Path) -> tuple[tuple[int, int], ...]:
     """Every (seed, fold) of a folder of decoders."""
     about = read_description(decoder_folder)
     return tuple((seed, fold) for seed in about["seeds"] for fold in about["folds"])
-
-
-@torch.no_grad()
-def activity_of(dictionary: Dictionary, trials: HookTrials, block: int = 512) -> UnitActivity:
-    """Encode all trials once; density and energy are of the body's sessions."""
-    mean, squared = [], torch.zeros(dictionary.width).double()
-    n_sessions = int(trials.session_index.max(initial=0)) + 1
-    fired = torch.zeros(n_sessions, dictionary.width).double()
-    shown = torch.zeros(n_sessions, 1).double()
-    n_selection = 0
-    for first in range(0, len(trials), block):
-        places = slice(first, first + block)
-        z = dictionary.encode(trials.latents[places])
-        mean.append(z.mean(1).numpy())
-        body = ~trials.held_out[places]
-        of_train = torch.from_numpy((trials.part[places] == TRAIN) & body)
-        of_selection = torch.from_numpy((trials.part[places] == SELECTION) & body)
-        session = torch.from_numpy(trials.session_index[places]).long()[of_train]
-        fired.index_add_(0, session, (z[of_train] > FIRED).double().sum(1))
-        shown.index_add_(0, session, torch.full((len(session), 1), z.shape[1]).double())
-        squared += z[of_selection].double().square().sum((0, 1))
-        n_selection += int(of_selection.sum()) * z.shape[1]
-    norm = dictionary.W_dec.double().square().sum(1)
-    return UnitActivity(
-        mean=np.concatenate(mean),
-        density=(fired.sum(0) / shown.sum().clamp_min(1)).numpy(),
-        energy=(squared / max(n_selection, 1) * norm).numpy(),
-        session_density=(fired / shown).float().numpy(),
-    )
 
 
 def _about(decoder: FittedDecoder, options: DictionaryOptions) -> dict[str, Any]:
@@ -163,6 +113,18 @@ def _about(decoder: FittedDecoder, options: DictionaryOptions) -> dict[str, Any]
         "dictionary": options.architecture,
         "width": options.width,
         "k": options.k,
+    }
+
+
+def _alike(first: np.ndarray, this: np.ndarray) -> dict[str, float]:
+    """How alike units of the first decoder seed and of this one answer to the same trials."""
+    if first is this:
+        return {}
+    return {
+        "agreement_activations": activation_agreement(first, this).matched_cosine,
+        "agreement_activations_chance": activation_agreement(
+            first, this, shuffled=0
+        ).matched_cosine,
     }
 
 
@@ -192,18 +154,12 @@ def _insertion(scores_of_seed, names, about, options) -> list[dict[str, Any]]:
     return rows
 
 
-def _write_run(
-    out: Path,
-    seed: int,
-    fold: int,
-    dictionary: Dictionary,
-    trials: HookTrials,
-    activity: UnitActivity,
-) -> None:
+def _write_run(out: Path, seed: int, fold: int, dictionary: Dictionary, measured: Measured) -> None:
     with replacing_file(
         out / f"{dictionary.architecture}-seed{seed}-fold{fold}.safetensors"
     ) as partial:
         dictionary.save(partial)
+    activity = measured.activity
     with (
         replacing_file(out / f"activations-seed{seed}-fold{fold}.npz") as partial,
         open(partial, "wb") as handle,
@@ -211,15 +167,10 @@ def _write_run(
         np.savez(
             handle,
             unit_activation=activity.mean,
-            part=trials.part,
-            session_index=trials.session_index,
-            trial_index=trials.trial_index,
-            block=trials.block,
             density=activity.density.astype(np.float32),
             session_density=activity.session_density,
             energy=activity.energy.astype(np.float32),
-            latent_mean=trials.latents.mean(1).numpy(),
-            **{f"label_{task}": label for task, label in trials.labels.items()},
+            **measured.trials,
         )
 
 

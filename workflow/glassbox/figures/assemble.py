@@ -19,6 +19,7 @@ TABLES = (
     "comparisons",
     "insertion",
     "dictionaries",
+    "dictionary_sessions",
     "units",
     "tuning",
     "ablation",
