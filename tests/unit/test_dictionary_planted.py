@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
-from glassbox.dictionaries.agreement import SAME, agreement, coherence, random_agreement
+from glassbox.dictionaries.agreement import (
+    SAME,
+    activation_agreement,
+    agreement,
+    coherence,
+    random_agreement,
+)
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.dictionaries.train import train_dictionary
 from planted import KINDS, plant
@@ -50,6 +57,24 @@ def test_the_default_architecture_finds_the_atoms_of_few_samples():
     assert agreement(data.atoms, dictionary.W_dec).matched_cosine >= 0.75
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "better", "worse"),
+    [
+        ("hierarchical", "matching_pursuit", "topk"),
+        ("correlated", "matching_pursuit", "topk"),
+        ("unequal", "topk", "matching_pursuit"),
+    ],
+)
+def test_architectures_are_told_apart_by_the_atoms_that_they_find(kind, better, worse):
+    data = plant(kind, 100_000)
+    found = {
+        name: agreement(data.atoms, learned(name, data, 600_000).W_dec).matched_cosine
+        for name in (better, worse)
+    }
+    assert found[better] > found[worse] + 0.03
+
+
 def test_an_offset_ends_in_the_bias_and_not_in_the_units():
     data = plant("offset", 20_000)
     dictionary = learned("topk", data, 150_000)
@@ -80,3 +105,19 @@ def test_random_directions_agree_little_in_many_dimensions_and_more_in_few():
 def test_coherence_is_one_for_a_unit_that_stands_twice_and_none_for_an_orthogonal_set():
     assert coherence(torch.eye(5)) == (0.0, 0.0)
     assert coherence(torch.eye(5)[[0, 0, 1]])[1] == pytest.approx(1.0)
+
+
+def test_units_that_do_the_same_match_whatever_their_order_size_and_sign_of_trials():
+    activations = np.random.default_rng(0).exponential(size=(200, 12))
+    order = np.random.default_rng(1).permutation(12)
+    other = 3 * activations[:, order] + 1
+    assert activation_agreement(activations, other) == pytest.approx((1.0, 1.0))
+    by_chance = activation_agreement(activations, other, shuffled=0)
+    assert 0 < by_chance.matched_cosine < 0.3 and by_chance.recall == 0
+
+
+def test_units_that_never_change_match_nothing():
+    activations = np.random.default_rng(0).exponential(size=(50, 4))
+    silent = np.concatenate([activations, np.zeros((50, 3))], axis=1)
+    assert activation_agreement(silent, silent).recall == 1
+    assert np.isnan(activation_agreement(np.zeros((50, 3)), activations).matched_cosine)

@@ -14,7 +14,7 @@ from glassbox.decoders.data import TrialSet, read_trials
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.room import WindowsRoom
 from glassbox.errors import UserError
-from glassbox.tensors.store import open_session
+from glassbox.tensors.store import SessionTensor, open_session
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ class DecodedSession:
         data: windows, labels, parts of the usable trials.
         block: contiguous presentation that each usable trial belongs to, (trials,), i4.
         held_out: the decoder's body was trained without it.
+        tensor: where the windows were read from; None where they came from elsewhere.
     """
 
     data: TrialSet
     block: np.ndarray
     held_out: bool
+    tensor: SessionTensor | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def open_sessions(
         tensor = open_session(stores[about.store])
         data = read_trials(tensor, decoder.stimulus, decoder.options, decoder.tasks, room)
         block = tensor.trials(decoder.stimulus).block[data.trial]
-        sessions.append(DecodedSession(data, block, about.held_out))
+        sessions.append(DecodedSession(data, block, about.held_out, tensor))
     return tuple(sessions)
 
 

@@ -29,7 +29,13 @@ from glassbox.files import replacing_folder, sha256_of_file, sole_writer
 from glassbox.tensors.splits import SELECTION, TRAIN
 
 HOUSE = Path(__file__).resolve().parents[2]
-SHAPING = ("hook", "seed", "copies", "copies_keep")  # options that change what is stored
+SHAPING = (
+    "hook",
+    "seed",
+    "copies",
+    "copies_keep",
+    "copies_shift_s",
+)  # options that change what is stored
 
 
 @dataclass(frozen=True)

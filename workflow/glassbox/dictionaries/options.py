@@ -22,6 +22,7 @@ class DictionaryOptions:
     seed: int = 0  # initialisation, shuffling, unit dropout and noise
     copies: int = 4  # passes over the training trials that fill the cache: one clean, the rest ...
     copies_keep: float = 0.5  # ... each with a random share of the cells, this share to all
+    copies_shift_s: float = 0.0  # ... and with windows up to so much earlier or later, seconds
     samples: int = 600_000  # activations drawn in training, at most
     batch: int = 1024  # activations in one step
     learning_rate: float = 2e-3
@@ -59,8 +60,8 @@ class DictionaryOptions:
                 f"{section}.precision: expected 32-true on the CPU, where {self.precision} gains "
                 "nothing; choose it, or device: cuda."
             )
-        positive = "copies samples batch k_aux checks patience noise_draws memory_mb"
-        for name in positive.split():
+        counts = "copies samples batch k_aux checks patience noise_draws memory_mb"
+        for name in counts.split():
             if getattr(self, name) < 1:
                 raise UserError(
                     f"{section}.{name}: expected at least 1; found {self.__dict__[name]}."
@@ -71,7 +72,12 @@ class DictionaryOptions:
                     f"{section}.{name}: expected a share above 0 and up to 1; "
                     f"found {getattr(self, name)}."
                 )
-        if self.learning_rate <= 0 or self.dead_epochs <= 0 or self.aux_weight < 0:
+        if (
+            self.learning_rate <= 0
+            or self.dead_epochs <= 0
+            or min(self.aux_weight, self.copies_shift_s) < 0
+        ):
             raise UserError(
-                f"{section}: learning_rate and dead_epochs must be above 0, aux_weight at least 0."
+                f"{section}: learning_rate and dead_epochs must be above 0, aux_weight and "
+                "copies_shift_s at least 0."
             )
