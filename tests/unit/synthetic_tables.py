@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from glassbox.tables import write_table
+from glassbox.tables import COLUMNS, write_table
 
 DIRECTIONS = tuple(range(0, 360, 45))
 FREQUENCIES = (1, 2, 4, 8, 15)
@@ -50,6 +50,7 @@ class Run:
             "comparisons": self.comparisons(),
             "insertion": self.insertion(),
             "dictionaries": self.dictionaries(),
+            "dictionary_sessions": self.dictionary_sessions(),
             **self.units_and_tuning(),
             "ablation": self.ablation(),
             "confusion": self.confusion(),
@@ -205,6 +206,21 @@ class Run:
                         loss_recovered=0.99,
                         epochs=20,
                     )
+
+    def dictionary_sessions(self):
+        for row in self.dictionaries():
+            for m in self.mice if row["level"] == "all" else ():
+                named = {key: v for key, v in row.items() if key in COLUMNS["dictionary_sessions"]}
+                yield named | {
+                    "session": self.session[m],
+                    "held_out": False,
+                    "explained_variance": 0.92,
+                    "firing_fraction": 0.6,
+                    "density_p10": 0.001,
+                    "density_median": 0.02,
+                    "density_p90": 0.1,
+                    "n": 598 * 16,
+                }
 
     def units_and_tuning(self):
         units, tuning = [], []

@@ -58,6 +58,7 @@ rule compare_dictionaries:
         tensors=cohort_tensors,
     output:
         comparison="results/dictionaries/{cohort}/{hook}/comparison/comparison.csv",
+        insertion="results/dictionaries/{cohort}/{hook}/comparison/insertion.csv",
         point="results/dictionaries/{cohort}/{hook}/comparison/operating_point.json",
     log:
         "results/logs/compare_dictionaries/{cohort}-{hook}.log",

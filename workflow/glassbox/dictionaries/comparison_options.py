@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from glassbox.errors import UserError
 
 Architecture = Literal["topk", "relu", "batch_topk", "jumprelu", "matryoshka", "matching_pursuit"]
+
+Baseline = Literal[
+    "pca_leading",
+    "pca",
+    "ica",
+    "nmf",
+    "semi_nmf",
+    "raw",
+    "raw_cells",
+    "difference_in_means",
+    "random",
+    "random_decoder",
+    "untrained_decoder",
+]
 
 
 @dataclass(frozen=True)
@@ -25,6 +39,7 @@ class ComparisonOptions:
     widths: tuple[int, ...] = (128, 512)  # units
     ks: tuple[int, ...] = (8, 16, 32)  # units active in one latent
     seeds: tuple[int, ...] = (0, 1)  # of the dictionaries; the decoder's are its own
+    baselines: tuple[Baseline, ...] = get_args(Baseline)  # what they are compared with
     baseline_samples: int = 4000  # activations that NMF and semi-NMF are fitted to and scored on
 
     def check(self, section: str) -> None:
@@ -36,6 +51,8 @@ class ComparisonOptions:
                     f"{section}.{name}: expected at least one value, none twice; "
                     f"found {list(values)}."
                 )
+        if len(set(self.baselines)) != len(self.baselines):
+            raise UserError(f"{section}.baselines: expected none twice; found {self.baselines}.")
         if min(self.ks) < 1 or min(self.widths) < 2 * max(self.ks):
             raise UserError(
                 f"{section}.widths: expected at least 2 × the largest k = {2 * max(self.ks)} units "

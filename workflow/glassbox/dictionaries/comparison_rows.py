@@ -20,13 +20,14 @@ from glassbox.dictionaries.dictionary import Dictionary
 from glassbox.dictionaries.measure import activity_of
 from glassbox.dictionaries.metrics import Reconstruction, reconstruct
 from glassbox.dictionaries.raw_cells import RawCells, places, reconstruct_from_cells
-from glassbox.dictionaries.rows import dictionary_row
+from glassbox.dictionaries.rows import Scores, dictionary_row
 from glassbox.dictionaries.splice import insertion_scores
 from glassbox.dictionaries.splice_cost import splice_cost
 from glassbox.tensors.splits import SELECTION, TEST, TRAIN
 
 PARTS = {"selection": SELECTION, "test": TEST}
 Row = dict[str, Any]
+Note = Callable[[Dictionary, int, Scores], None]
 
 
 def rows_of(
@@ -37,6 +38,7 @@ def rows_of(
     k: int,
     first: Dictionary | None = None,
     cells: torch.Tensor | None = None,
+    note: Note | None = None,
 ) -> Iterator[Row]:
     """A row for each part; dead units are counted in training trials.
 
@@ -48,6 +50,7 @@ def rows_of(
         k: units active in one latent.
         first: the first seed's dictionary, with which this one is compared.
         cells: what raw cells take in the place of the latents, (trials, cells).
+        note: takes the dictionary, k and the scores of the test trials.
     """
     train = trials.in_part(TRAIN).latents
     dead = _seen(made, trials, TRAIN, cells).dead_fraction
@@ -88,6 +91,8 @@ def rows_of(
             torch_generator(0),
             train.mean(0),
         )
+        if note is not None and part == TEST:
+            note(made, k, scores)
         row = dictionary_row(about | splice_cost(scores), "", seen, dead, scores, 0.0, nearest)
         yield {name: value for name, value in row.items() if name not in ("fold", "fvu", "epochs")}
 

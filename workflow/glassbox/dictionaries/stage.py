@@ -84,8 +84,8 @@ def train_dictionaries(
             coherence(dictionary.W_dec)[0],
         )
         del row["log_probability_se"]
-        first = first_of_fold.setdefault(fold, measured.test_activation)
-        table.append(row | _alike(first, measured.test_activation))
+        answers = measured.test_activation
+        table.append(row | _alike(first_of_fold.setdefault(fold, answers), answers))
         by_session += session_rows(about | {"fold": fold}, sessions, measured.sessions)
         scores_of_seed.setdefault(seed, []).append((measured.scores, measured.test_session))
         _write_run(out, seed, fold, dictionary, measured)
