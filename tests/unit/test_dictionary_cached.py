@@ -9,9 +9,11 @@ import pytest
 import torch
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.train import CohortName, train_cohort
-from glassbox.dictionaries import cached, stage
+from glassbox.dictionaries import cached, comparison, stage
 from glassbox.dictionaries.activations import DecodedSession, hook_trials, thinned
 from glassbox.dictionaries.cached import activations_of
+from glassbox.dictionaries.comparison import compare_dictionaries
+from glassbox.dictionaries.comparison_options import ComparisonOptions
 from glassbox.dictionaries.keeping import device_of
 from glassbox.dictionaries.measure import measure
 from glassbox.dictionaries.options import DictionaryOptions
@@ -25,6 +27,7 @@ from tiny_trials import OPTIONS, tiny_cohort, tiny_session
 MANY = DictionaryOptions(width=24, k=3, samples=6000, batch=100, memory_mb=1, copies=80)
 FEW = replace(MANY, copies=2, checkpoint_every_s=0.0, resamples=20, noise_draws=1)
 SEEDS = (0, 1)
+CHEAP = ("pca_leading", "raw_cells", "random", "random_decoder", "untrained_decoder")
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +194,55 @@ def test_each_session_and_the_agreement_between_decoder_seeds_stand_in_the_table
         low, median, high = (float(row[f"density_{q}"]) for q in ("p10", "median", "p90"))
         assert 0 < low <= median <= high <= 1 and 0 < float(row["firing_fraction"]) <= 1
         assert int(row["n"]) > 0 and float(row["l0"]) <= 3
+
+
+@pytest.fixture
+def tiny_comparison(folder, sessions, tmp_path, monkeypatch):
+    """Compares into a folder of this name and gives the bytes of what was written."""
+    monkeypatch.setattr(comparison, "open_sessions", lambda *_, **__: sessions)
+    wanted = ComparisonOptions(
+        architectures=("topk",), widths=(24,), ks=(2, 3), seeds=(0, 1), baselines=CHEAP
+    )
+
+    def run(name, cache=None):
+        out = tmp_path / name
+        compare_dictionaries(folder, [], out, replace(FEW, compare=wanted), cache)
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    return run
+
+
+def test_a_comparison_that_is_taken_up_again_writes_the_same_bytes(
+    tiny_comparison, tmp_path, monkeypatch
+):
+    first, taken = tiny_comparison("first", tmp_path / "cache"), []
+    monkeypatch.setattr(Progress, "step", lambda self, n, note="": taken.append(note))
+    assert tiny_comparison("again", tmp_path / "cache") == first
+    assert set(taken) == {"taken up"}
+    assert set(first) == {"comparison.csv", "insertion.csv", "operating_point.json"}
+
+
+def test_what_splices_change_stands_by_dictionary_and_decoder_seed(tiny_comparison, tmp_path):
+    tiny_comparison("out")
+    compared = read_rows(tmp_path / "out" / "comparison.csv")
+    assert {row["dictionary"] for row in compared} == {"topk", *CHEAP}
+    inserted = read_rows(tmp_path / "out" / "insertion.csv")
+    spliced = {"topk", *CHEAP} - {"untrained_decoder"}
+    assert {row["dictionary"] for row in inserted} == spliced
+    assert {row["seed"] for row in inserted} == {"0", "1", ""}
+    assert {row["session"] for row in inserted} == {"a", "b", "pooled"}  # c is held out
+    wanted = "spliced_minus_clean", "log_probability", "pooled"
+    shown = [r for r in inserted if (r["condition"], r["metric"], r["session"]) == wanted]
+    test = [row for row in compared if row["part"] == "test"]
+    columns = ("dictionary", "width", "k", "seed")
+    for name in {tuple(row[c] for c in columns) for row in shown if row["seed"]}:
+        here, there = (
+            [row for row in rows if tuple(row[c] for c in columns) == name]
+            for rows in (shown, test)
+        )
+        by_task = [float(row["value"]) for row in here]
+        by_seed = [float(row["log_probability_change"]) for row in there]
+        assert np.mean(by_task) == pytest.approx(np.mean(by_seed), rel=1e-3, abs=1e-5)
 
 
 def test_a_cuda_device_that_is_not_there_is_told_in_a_sentence(monkeypatch):
