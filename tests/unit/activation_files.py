@@ -13,8 +13,13 @@ FREQUENCY_UNITS = range(6, 12)
 GENOTYPE_UNITS = range(12, 22)
 
 
-def write_dictionary(folder, mice=8, trials=120, lines=("Cux2", "Rorb"), seed=0, held_out=0):
-    """Write dictionary.json and one activations file; the last `held_out` mice are held out."""
+def write_dictionary(
+    folder, mice=8, trials=120, lines=("Cux2", "Rorb"), seed=0, held_out=0, places=()
+):
+    """Write dictionary.json and one activations file; the last `held_out` mice are held out.
+
+    `places` has the area and depth of each mouse, {"area": ..., "depth_um": ...}.
+    """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     sessions = [
@@ -23,6 +28,7 @@ def write_dictionary(folder, mice=8, trials=120, lines=("Cux2", "Rorb"), seed=0,
             "mouse": f"M{i:02d}",
             "cre_line": lines[i % len(lines)],
             "held_out": i >= mice - held_out,
+            **(places[i] if places else {}),
         }
         for i in range(mice)
     ]

@@ -21,7 +21,7 @@ from glassbox.units.options import UnitOptions
 from glassbox.units.relabelling import write_relabelled
 from glassbox.units.scoring import score_claims
 
-OPTIONS = UnitOptions(permutations=999)
+OPTIONS = UnitOptions(permutations=499, resamples=99)
 
 
 def measured(folder, out, options=OPTIONS):
@@ -52,7 +52,7 @@ def test_every_living_unit_has_one_row_for_each_variable_and_a_dead_one_none(tab
         (str(unit), variable)
         for unit in range(WIDTH)
         if unit != DEAD
-        for variable in ("direction", "temporal_frequency", "genotype")
+        for variable in ("direction", "temporal_frequency", "orientation", "genotype", "session")
     }
     assert len(units) == len(expected)
     assert {(row["unit"], row["variable"]) for row in units} == expected
@@ -69,10 +69,34 @@ def test_the_preferred_value_is_the_planted_one(tables):
     assert by[12, "genotype"]["preferred"] == "Rorb"
 
 
-def test_orientation_and_direction_indices_stand_in_rows_of_direction_alone(tables):
+OF_VARIABLE = {
+    "osi": {"direction", "orientation"},
+    "dsi": {"direction"},
+    "circular_variance": {"direction", "orientation"},
+    "mean_angle": {"direction", "orientation"},
+    "rank_correlation": {"temporal_frequency"},
+    "auroc": {"direction", "orientation", "temporal_frequency"},
+    "information": {"direction", "orientation", "temporal_frequency"},
+    "claimed": {"direction", "orientation", "temporal_frequency"},
+}
+
+
+@pytest.mark.parametrize("column", OF_VARIABLE)
+def test_a_statistic_stands_in_the_rows_of_the_variables_that_ask_for_it(tables, column):
+    units, _ = tables
+    assert {row["variable"] for row in units if row[column]} == OF_VARIABLE[column]
+
+
+def test_the_effect_lies_within_its_interval(tables):
     units, _ = tables
     for row in units:
-        assert bool(row["osi"]) == bool(row["dsi"]) == (row["variable"] == "direction")
+        assert float(row["ci_low"]) <= float(row["effect_size"]) <= float(row["ci_high"])
+
+
+def test_a_unit_of_one_direction_has_that_axis_as_its_orientation(tables):
+    units, _ = tables
+    axes = {int(r["unit"]): r["preferred"] for r in units if r["variable"] == "orientation"}
+    assert [axes[u] for u in DIRECTION_UNITS] == [str(45 * u % 180) for u in DIRECTION_UNITS]
 
 
 def test_the_tuning_table_counts_selection_trials_and_mice(tables):
@@ -93,8 +117,26 @@ def test_training_and_test_trials_and_held_out_mice_change_nothing(tmp_path):
     activation[unseen] = np.random.default_rng(1).random((unseen.sum(), WIDTH))
     change(folder, unit_activation=activation)
     measured(folder, tmp_path / "after")
-    for name in ("units.csv", "tuning.csv", "units.json"):
+    for name in ("tuning.csv", "units.json"):
         assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "after" / name).read_bytes()
+    before, after = (read_rows(tmp_path / when / "units.csv") for when in ("before", "after"))
+    of_test_trials = {"effect_size_unseen", "p_small", "claimed"}
+    for one, other in zip(before, after, strict=True):
+        assert {k for k in one if one[k] != other[k]} <= of_test_trials
+
+
+def test_claims_know_the_test_trials_and_neither_training_trials_nor_held_out_mice(tmp_path):
+    folder = write_dictionary(tmp_path / "dictionary", held_out=2)
+    before, _ = measured(folder, tmp_path / "before")
+    stored = change(folder)
+    activation = stored["unit_activation"].copy()
+    unseen = (stored["part"] == 0) | (stored["session_index"] >= 6)
+    activation[unseen] = np.random.default_rng(1).random((unseen.sum(), WIDTH))
+    change(folder, unit_activation=activation)
+    assert measured(folder, tmp_path / "after")[0] == before
+    activation[stored["part"] == 2] = 0.0
+    change(folder, unit_activation=activation)
+    assert measured(folder, tmp_path / "again")[0] != before
 
 
 def test_a_trial_without_a_class_answers_nothing(tmp_path):
@@ -112,14 +154,16 @@ def test_genotype_that_cannot_be_estimated_has_no_rows_and_a_note(tmp_path):
     folder = write_dictionary(tmp_path / "dictionary", mice=2)
     units, tuning = measured(folder, tmp_path / "units")
     assert not [row for row in units + tuning if row["variable"] == "genotype"]
-    (note,) = json.loads((tmp_path / "units" / "units.json").read_text())["notes"]
-    assert note["variable"] == "genotype" and "not estimable" in note["note"]
+    notes = json.loads((tmp_path / "units" / "units.json").read_text())["notes"]
+    assert {note["variable"] for note in notes} == {"genotype", "area", "depth"}
+    assert all("not estimable" in note["note"] for note in notes)
 
 
 def test_one_mouse_has_no_genotype_and_needs_no_note(tmp_path):
     folder = write_dictionary(tmp_path / "dictionary", mice=1)
     units, _ = measured(folder, tmp_path / "units")
-    assert {row["variable"] for row in units} == {"direction", "temporal_frequency"}
+    expected = {"direction", "orientation", "temporal_frequency"}
+    assert {row["variable"] for row in units} == expected
     assert json.loads((tmp_path / "units" / "units.json").read_text())["notes"] == []
 
 

@@ -211,7 +211,9 @@ def test_every_claim_is_scored_with_its_number_of_units(folders):
     scores = {(row["claim"], row["metric"]): row for row in read_rows(out)}
     assert {claim for claim, _ in scores} == {
         "direction_units_all",
+        "direction_claimed_all",
         "temporal_frequency_units_all",
+        "temporal_frequency_claimed_all",
         "genotype_units_all",
     }
     rows = [row for row in read_rows(truth) if row["variable"] == "direction"]

@@ -45,7 +45,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "units": tuple(
         "cohort level seed fold hook dictionary unit variable score preferred effect_size p q "
-        "selective density osi dsi".split()
+        "selective density osi dsi circular_variance mean_angle rank_correlation auroc information "
+        "ci_low ci_high effect_size_unseen p_small claimed partner_correlation "
+        "partner_chance".split()
     ),
     "tuning": tuple(
         "cohort level seed fold hook dictionary unit variable condition response sem n".split()

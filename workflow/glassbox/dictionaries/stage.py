@@ -14,6 +14,7 @@ from glassbox.decoders.hook_names import holds_session
 from glassbox.decoders.randomness import seed_of
 from glassbox.dictionaries.activations import DecodedSession, open_sessions
 from glassbox.dictionaries.agreement import activation_agreement, coherence
+from glassbox.dictionaries.beside import behaviour_of
 from glassbox.dictionaries.cached import activations_of
 from glassbox.dictionaries.dictionary import Dictionary
 from glassbox.dictionaries.keeping import checkpoint_of, device_of, room_of
@@ -88,7 +89,8 @@ def train_dictionaries(
         table.append(row | _alike(first_of_fold.setdefault(fold, answers), answers))
         by_session += session_rows(about | {"fold": fold}, sessions, measured.sessions)
         scores_of_seed.setdefault(seed, []).append((measured.scores, measured.test_session))
-        _write_run(out, seed, fold, dictionary, measured)
+        beside = behaviour_of(sessions, decoder)
+        _write_run(out, seed, fold, dictionary, measured, beside)
     progress.close()
     names = [s.data.session for s in sessions]
     insertion = _insertion(scores_of_seed, names, _about(decoder, options), options)
@@ -154,7 +156,14 @@ def _insertion(scores_of_seed, names, about, options) -> list[dict[str, Any]]:
     return rows
 
 
-def _write_run(out: Path, seed: int, fold: int, dictionary: Dictionary, measured: Measured) -> None:
+def _write_run(
+    out: Path,
+    seed: int,
+    fold: int,
+    dictionary: Dictionary,
+    measured: Measured,
+    beside: dict[str, np.ndarray],
+) -> None:
     with replacing_file(
         out / f"{dictionary.architecture}-seed{seed}-fold{fold}.safetensors"
     ) as partial:
@@ -171,6 +180,7 @@ def _write_run(out: Path, seed: int, fold: int, dictionary: Dictionary, measured
             session_density=activity.session_density,
             energy=activity.energy.astype(np.float32),
             **measured.trials,
+            **beside,
         )
 
 
@@ -199,9 +209,18 @@ def _write_facts(
                 "cre_line": s.data.cre_line,
                 "n_cells": s.data.n_cells,
                 "held_out": s.held_out,
+                **_place(s),
             }
             for s in sessions
         ],
     }
     with replacing_file(out / "dictionary.json") as partial:
         partial.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+
+
+def _place(session: DecodedSession) -> dict[str, Any]:
+    """Where a session was recorded, as far as its tensor is known and says it."""
+    if session.tensor is None:
+        return {}
+    depth = session.tensor.depth_um
+    return {"area": session.tensor.area, "depth_um": depth if np.isfinite(depth) else None}

@@ -291,32 +291,22 @@ def _draw_counts(axes, rows: pd.DataFrame) -> None:
     if not names:
         style.say_instead(axes, "no unit in the tables", width=16)
         return
-    for x, variable in enumerate(names):
+    for y, variable in enumerate(names):
         here = rows[rows.condition == variable]
         mean, fits = here[here.kind == "mean"].iloc[0], here[here.kind == "fit"]
-        axes.bar(x, mean.value, 0.62, color=style.colour_of(variable), alpha=0.45, lw=0)
-        places = [x + d for d in style.sideways([("", t) for t in fits.text]).values()]
-        axes.plot(places, fits.value, "o", color=style.colour_of(variable), ms=2.5, mew=0)
+        colour = style.colour_of(variable)
+        axes.barh(y, mean.value, 0.4, color=colour, alpha=0.45, lw=0)
+        places = [y + d / 2 for d in style.sideways([("", t) for t in fits.text]).values()]
+        axes.plot(fits.value, places, "o", color=colour, ms=2.5, mew=0)
         if np.isfinite(mean.low):
-            axes.plot([x, x], [mean.low, mean.high], color=style.EFFECT, lw=1)
-        axes.text(
-            x,
-            max(fits.value.max(), np.nan_to_num(mean.high)) + 0.02,
-            f"{mean.value:.2f}",
-            ha="center",
-            va="bottom",
-            fontsize=style.NOTE_PT,
-        )
-    axes.set_ylim(0, 1.06)
-    axes.set_yticks([0, 0.5, 1])
-    axes.set_xlim(-0.6, len(names) - 0.4)
-    axes.set_xticks(
-        range(len(names)),
-        [style.name_of(n).replace("temporal frequency", "temp. freq.") for n in names],
-        rotation=30,
-        ha="right",
-        rotation_mode="anchor",
-    )
+            axes.plot([mean.low, mean.high], [y, y], color=style.EFFECT, lw=1)
+        name = style.name_of(variable).replace("temporal frequency", "temp. freq.")
+        # The name stands over its bar: beside it there is no room for so many.
+        axes.text(0.02, y - 0.26, f"{name}  {mean.value:.2f}", va="bottom", fontsize=style.NOTE_PT)
+    axes.set_xlim(0, 1.06)
+    axes.set_xticks([0, 0.5, 1])
+    axes.set_ylim(len(names) - 0.6, -0.9)
+    axes.set_yticks([])
 
 
 def _draw_genotype(axes, rows: pd.DataFrame) -> None:

@@ -5,25 +5,36 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from glassbox.errors import UserError
 
-SELECTION = 1
+SELECTION, TEST = 1, 2
+UNKNOWN = float("nan")
+SERIES = "behaviour_"  # how the names of the series begin in the files
 _FILE = re.compile(r"activations-seed(\d+)-fold(\d+)\.npz")
 
 
 @dataclass(frozen=True)
 class Session:
-    """One session of a dictionary: its name, mouse and Cre line, and whether it was held out."""
+    """One session of a dictionary.
+
+    Attributes:
+        session, mouse, cre_line: texts.
+        held_out: decoder and dictionary were trained without it.
+        area: visual area, empty where unknown.
+        depth_um: imaging depth, µm, NaN where unknown.
+    """
 
     session: str
     mouse: str
     cre_line: str
     held_out: bool
+    area: str = ""
+    depth_um: float = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,12 @@ class DictionaryFolder:
         meta = json.loads(file.read_text())
         sessions = tuple(
             Session(
-                s["session"], str(s["mouse"]), str(s["cre_line"]), bool(s.get("held_out", False))
+                s["session"],
+                str(s["mouse"]),
+                str(s["cre_line"]),
+                bool(s.get("held_out", False)),
+                str(s.get("area") or ""),
+                UNKNOWN if s.get("depth_um") is None else float(s["depth_um"]),
             )
             for s in meta["sessions"]
         )
@@ -71,18 +87,33 @@ class DictionaryFolder:
 
     def selection(self, seed: int, fold: int) -> Activations:
         """The selection trials of the sessions that the decoder was trained on."""
+        return self._trials(seed, fold, (SELECTION,))
+
+    def unseen(self, seed: int, fold: int) -> Activations:
+        """Selection and test trials of those sessions: all that nothing was trained on.
+
+        What is chosen here must not be tried out on the test trials.
+        """
+        return self._trials(seed, fold, (SELECTION, TEST))
+
+    def _trials(self, seed: int, fold: int, parts: tuple[int, ...]) -> Activations:
         with np.load(self.path / f"activations-seed{seed}-fold{fold}.npz") as stored:
-            session = stored["session_index"]
+            session, part = stored["session_index"], stored["part"]
             trained = np.array([not s.held_out for s in self.sessions])
-            keep = (stored["part"] == SELECTION) & trained[session]
+            keep = np.isin(part, parts) & trained[session]
             for task in self.classes:
                 keep &= stored[f"label_{task}"] >= 0  # a trial without a class answers nothing
+            block = stored["block"].astype(np.int64)
+            if len(parts) > 1:  # other parts of a block lie apart in time
+                block = block * (TEST + 1) + part
+            series = [name for name in stored.files if name.startswith(SERIES)]
             return Activations(
                 activation=stored["unit_activation"][keep],
                 session=session[keep].astype(np.int64),
-                block=stored["block"][keep].astype(np.int64),
+                block=block[keep],
                 label={t: stored[f"label_{t}"][keep].astype(np.int64) for t in self.classes},
                 density=stored["density"],
+                behaviour={name.removeprefix(SERIES): stored[name][keep] for name in series},
             )
 
 
@@ -96,6 +127,8 @@ class Activations:
         block: block of the stimulus in which a trial was shown, (trials,).
         label: class index of each task, (trials,).
         density: share of training latents in which a unit is active, (width,).
+        behaviour: mean over each trial's window of what the animal did, by series, (trials,); NaN
+            where it was not recorded.
     """
 
     activation: np.ndarray
@@ -103,6 +136,7 @@ class Activations:
     block: np.ndarray
     label: dict[str, np.ndarray]
     density: np.ndarray
+    behaviour: dict[str, np.ndarray] = field(default_factory=dict)
 
     def alive(self) -> np.ndarray:
         """Units that were active at least once on the training trials, sorted indices."""

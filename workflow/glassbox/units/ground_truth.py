@@ -17,7 +17,8 @@ from glassbox.units.scoring import score_claims
 from glassbox.units.truth import FrozenRun, frozen_runs, genotype_truth, show_fresh_trials
 
 TRUTH_COLUMNS = tuple(
-    "cohort level seed fold unit variable effect_size q selective true_effect_size true".split()
+    "cohort level seed fold unit variable effect_size q selective claimed true_effect_size "
+    "true".split()
 )
 ALL = "all"
 Row = dict[str, Any]
@@ -35,7 +36,9 @@ def score_ground_truth(
     """Score the claims of all cohorts and write the rows of ground_truth.csv.
 
     A claim is named after variable and level (`direction_units_mouse`): the units of all cohorts,
-    seeds and folds of a level are pooled.
+    seeds and folds of a level are pooled. Those are the selective units, from selection trials
+    alone; `direction_claimed_mouse` are the claimed ones, from all trials that nothing was trained
+    on, where the variable has such claims.
 
     Args:
         units, dictionaries, decoders: the folders of each cohort, in the same order.
@@ -86,6 +89,7 @@ def _compared(
     kept = ("cohort", "level", "seed", "fold", "unit", "variable", "effect_size", "q")
     return {name: row[name] for name in kept} | {
         "selective": row["selective"] == "true",
+        "claimed": row["claimed"] == "true" if row["claimed"] else None,
         "true_effect_size": share,
         "true": share > options.min_effect,
     }
@@ -96,10 +100,10 @@ def _scores(rows: Sequence[Row], options: UnitOptions) -> list[Row]:
     for variable in sorted({row["variable"] for row in rows}):
         for level in sorted({row["level"] for row in rows if row["variable"] == variable}):
             chosen = [r for r in rows if r["variable"] == variable and r["level"] == level]
-            scored += score_claims(
-                f"{variable}_units_{level}",
-                np.array([row["selective"] for row in chosen]),
-                np.array([row["true"] for row in chosen]),
-                np.array([float(row["q"] or "nan") < options.q for row in chosen]),
-            )
+            true = np.array([row["true"] for row in chosen])
+            detected = np.array([float(row["q"] or "nan") < options.q for row in chosen])
+            for kind, column in (("units", "selective"), ("claimed", "claimed")):
+                if chosen[0][column] is not None:
+                    claims = np.array([row[column] for row in chosen])
+                    scored += score_claims(f"{variable}_{kind}_{level}", claims, true, detected)
     return scored

@@ -59,11 +59,15 @@ def mouse_table(
 
 def keep_mice(table: MouseTable, keep: np.ndarray) -> MouseTable:
     """The mice for which `keep`, (mice,) bool, is true."""
-    kept = np.flatnonzero(keep)
+    return take_mice(table, np.flatnonzero(keep))
+
+
+def take_mice(table: MouseTable, places: np.ndarray) -> MouseTable:
+    """The mice at these places, (n,), in that order; one may stand twice."""
     return MouseTable(
-        tuple(table.mouse[i] for i in kept),
-        tuple(table.line[i] for i in kept),
-        table.mean[kept],
-        table.within[kept],
-        table.trials[kept],
+        tuple(table.mouse[i] for i in places),
+        tuple(table.line[i] for i in places),
+        table.mean[places],
+        table.within[places],
+        table.trials[places],
     )

@@ -8,6 +8,7 @@ from typing import Literal
 from glassbox.errors import UserError
 
 Claim = Literal["lower_bound", "estimate"]
+Series = Literal["running_speed", "pupil_x", "pupil_y", "pupil_size"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class UnitOptions:
     permutations: int = 10_000  # of trials, within session and stimulus block
     labelings: int = 20_000  # of mice; all of them where there are no more than this
     relabelings: int = 200  # of mice, for the count of false genotype claims
+    resamples: int = 500  # bootstrap resamples of an effect size
+    behaviour: tuple[Series, ...] = ("running_speed", "pupil_size")  # tested where recorded
     seed: int = 0
     truth_trials: int = 1_256  # fresh simulated trials of each session
     truth_mice: int = 6  # fresh simulated mice of each line
@@ -36,6 +39,7 @@ class UnitOptions:
             "permutations": 99,
             "labelings": 99,
             "relabelings": 1,
+            "resamples": 99,
             "truth_trials": 40,
             "truth_mice": 2,
             "truth_mouse_trials": 40,

@@ -24,6 +24,36 @@ def orientation_selectivity(response: np.ndarray, direction: np.ndarray) -> np.n
     return np.divide(resultant, total, out=np.full(len(response), np.nan), where=total > 0)
 
 
+def circular_mean(
+    response: np.ndarray, angle: np.ndarray, period: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Circular variance of each unit's response, and the angle of its resultant.
+
+    Args:
+        response: mean response by angle, (units, angles), any unit, at least 0.
+        angle: (angles,), in the unit of the period.
+        period: the angle that is the same as 0: 360 for directions, 180 for orientations.
+
+    Returns:
+        Circular variance, (units,), 0 for a response at one angle alone to 1 for none preferred,
+        and the mean angle, (units,), from 0 to below the period; NaN where a unit never responds
+        or an angle was never shown.
+
+    Source: Mazurek, Kager & Van Hooser 2014, Front. Neural Circuits 8, eq. 2 and 4; Mardia & Jupp
+        2000, Directional Statistics, ch. 2.
+    """
+    response = np.asarray(response, dtype=float)
+    turn = 2 * np.pi / period
+    total = response.sum(axis=1)
+    resultant = np.divide(
+        response @ np.exp(1j * turn * np.asarray(angle)),
+        total,
+        out=np.full(len(response), np.nan + 0j),
+        where=total > 0,
+    )
+    return 1 - np.abs(resultant), np.mod(np.angle(resultant) / turn, period)
+
+
 def direction_selectivity(response: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Direction selectivity index of each unit, (preferred − opposite) / (preferred + opposite).
 
