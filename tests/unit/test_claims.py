@@ -10,6 +10,7 @@ import pytest
 from glassbox.claims.ablation import impaired, read_on_new_mice
 from glassbox.claims.claim import FAILS, HOLDS, NOT_TESTABLE, Claim, corrected
 from glassbox.claims.decoding import decoded_better, kept_by_insertion
+from glassbox.claims.genotype import read_beyond_identity
 from glassbox.claims.judge import TABLES, judge
 from glassbox.claims.options import ClaimOptions
 from glassbox.claims.units import selective_units
@@ -175,6 +176,46 @@ def test_the_probe_of_new_mice_holds_by_its_largest_p_alone():
     rows = [ablated(p=0.01, **held), ablated(p=0.2, seed=1.0, **held)]
     assert corrected([read_on_new_mice(pd.DataFrame(rows), FIGURES)], 0.05)[0].verdict == FAILS
     assert corrected([read_on_new_mice(pd.DataFrame(rows[:1]), FIGURES)], 0.05)[0].verdict == HOLDS
+
+
+def told_of_genotype(p=0.01, p_beyond=0.02, low=0.1, seed=0.0, reason=""):
+    about = {"cohort": "all-without", "level": "heldout", "hook": "latents", "dictionary": "topk"}
+    about |= {"seed": seed, "metric": "standardised_score", "mouse": "", "n": 12.0}
+    about |= {"baseline": "", "value": 0.9, "ci_low": 0.5, "ci_high": 1.1, "reason": ""}
+    return [
+        about | {"source": "units", "p": p, "relabelings": 215.0},
+        about | {"source": "units", "p": 0.9, "metric": "accuracy", "relabelings": 215.0},
+        about
+        | {"source": "units", "baseline": "chosen_identity", "value": 0.3, "p": p_beyond}
+        | {"ci_low": low, "reason": "chosen: mean_rate"},
+        about | {"source": "units", "baseline": "cell_count", "p": 1.0, "ci_low": -1.0},
+        about | {"source": "latents", "baseline": "chosen_identity", "p": 1.0, "ci_low": -1.0},
+        about | {"source": "depth", "p": float("nan"), "reason": reason},
+    ]
+
+
+def judged_beyond(*rows):
+    claim = read_beyond_identity(
+        pd.DataFrame([row for several in rows for row in several]), FIGURES
+    )
+    return corrected([claim], 0.05)[0]
+
+
+def test_units_must_tell_genotype_and_more_of_it_than_the_chosen_identity_in_every_seed():
+    assert judged_beyond(told_of_genotype()).verdict == HOLDS
+    assert judged_beyond(told_of_genotype()).p == 0.02
+    assert judged_beyond(told_of_genotype(p=0.2)).verdict == FAILS
+    assert judged_beyond(told_of_genotype(p_beyond=0.2)).verdict == FAILS
+    assert judged_beyond(told_of_genotype(low=-0.01)).verdict == FAILS
+    seeds = told_of_genotype(), told_of_genotype(p_beyond=0.3, seed=1.0)
+    assert judged_beyond(*seeds).verdict == FAILS
+    assert judged_beyond(*seeds).n == {"mice": 12, "relabelings": 215, "seeds": 2}
+
+
+def test_genotype_that_goes_with_a_place_is_not_testable_beyond_it():
+    claim = judged_beyond(told_of_genotype(reason="not estimable: A occurs at 175 µm only"))
+    assert claim.verdict == NOT_TESTABLE and "175 µm" in claim.why
+    assert judged_beyond(told_of_genotype(reason="the same in all mice: 175 µm")).verdict == HOLDS
 
 
 @pytest.mark.parametrize("run", [Run(), Run(mice=1, genotype=False), Run(seeds=(0, 1))])

@@ -18,6 +18,7 @@ from glassbox.figures import (
     ablation_panels,
     decoding,
     decoding_panels,
+    genotype,
     insertion,
     steering,
     steering_panels,
@@ -43,6 +44,7 @@ MODULES = {
     "units": units,
     "ablation": ablation,
     "steering": steering,
+    "genotype": genotype,
 }
 PANELS = {  # where they stand apart
     "decoding": decoding_panels,
@@ -56,6 +58,7 @@ TAKES = {
     "units": ("units", "tuning"),
     "ablation": ("ablation", "confusion"),
     "steering": ("steering",),
+    "genotype": ("genotype",),
 }
 NAMES = tuple(MODULES)
 
@@ -119,9 +122,9 @@ def test_rows_of_drawn_numbers_have_known_columns_only(name, cohort):
 @pytest.mark.parametrize("name", NAMES)
 def test_one_mouse_is_drawn_and_genotype_said_to_be_untestable(name, one_mouse):
     said = texts_of(drawn(name, one_mouse))
-    if name in ("units", "ablation"):
+    if name in ("units", "ablation", "genotype"):
         assert "not testable" in said
-    if name != "decoding":
+    if name not in ("decoding", "genotype"):
         assert "(mouse M01)" in said
 
 
@@ -337,6 +340,30 @@ def test_confusion_rows_sum_to_one(cohort):
         for true in {r["true"] for r in rows if r.get("panel") == panel}:
             total = sum(r["value"] for r in rows if (r.get("panel"), r["true"]) == (panel, true))
             assert total == pytest.approx(1)
+
+
+def test_each_held_out_mouse_is_a_point_of_the_genotype_figure_at_its_mean_over_seeds(cohort):
+    rows = rows_of("genotype", cohort)
+    for source in ("units", "chosen_identity"):
+        table = of_table(cohort, "genotype", source=source, mouse="M03")
+        assert len(table) == 2
+        mean = np.mean([float(row["value"]) for row in table])
+        (point,) = [r for r in rows if (r.get("source"), r.get("mouse")) == (source, "M03")]
+        assert point["value"] == pytest.approx(mean)
+    (said,) = [r["text"] for r in rows if r["kind"] == "missing"]
+    assert said.startswith("not estimable") and said in texts_of(drawn("genotype", cohort))
+
+
+def test_the_surplus_over_identity_is_paired_by_mouse(cohort):
+    rows = rows_of("genotype", cohort)
+    of_mice = {
+        source: [r["value"] for r in rows if (r.get("source"), r["kind"]) == (source, "mouse")]
+        for source in ("units", "mean_rate")
+    }
+    (row,) = [r for r in rows if (r.get("panel"), r.get("source")) == ("beyond", "mean_rate")]
+    pairs = np.subtract(of_mice["units"], of_mice["mean_rate"])
+    assert row["value"] == pytest.approx(pairs.mean()) and row["p"] == 0.02
+    assert row["low"] < row["value"] < row["high"] and row["n"] == 6
 
 
 def test_without_all_mice_the_widest_cohort_is_drawn_and_named(cohort):

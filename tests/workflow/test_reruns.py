@@ -19,6 +19,7 @@ TABLES_AND_FIGURES = {
     "draw_units",
     "draw_ablation",
     "draw_steering",
+    "draw_genotype",
 }
 ABLATIONS = {"ablate_units", "ablate_genotype"}
 # Scripts of targets that the main job does not make, so that the tiny run does not run them.
@@ -40,7 +41,15 @@ def test_the_run_made_every_table_and_figure(tiny_run):
     figures = {path.name for path in (tiny_run.checkout.results / "figures").iterdir()}
     assert figures == {
         f"{name}.{form}"
-        for name in ("decoding", "insertion", "units", "ablation", "steering", "receptive_fields")
+        for name in (
+            "decoding",
+            "insertion",
+            "units",
+            "ablation",
+            "steering",
+            "genotype",
+            "receptive_fields",
+        )
         for form in ("pdf", "png")
     }
 
@@ -162,6 +171,14 @@ def test_the_report_carries_every_figure_with_its_caption(tiny_copy):
     tiny_copy.made(*CONFIG, "--report", "report.html")
     report = (tiny_copy.root / "report.html").read_text()
     assert "opens the black box of transformers" in report, "report/workflow.rst"
-    for figure in ("decoding", "insertion", "units", "ablation", "steering", "receptive_fields"):
+    for figure in (
+        "decoding",
+        "insertion",
+        "units",
+        "ablation",
+        "steering",
+        "genotype",
+        "receptive_fields",
+    ):
         assert f"results/figures/{figure}.png" in report
         assert (tiny_copy.root / "report" / f"{figure}.rst").read_text().split()

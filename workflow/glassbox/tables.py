@@ -70,6 +70,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "measured_on value ci_low ci_high p control_low control_high control_median n_controls "
         "n".split()
     ),
+    "genotype": tuple(
+        "cohort level seed hook dictionary source baseline mouse genotype metric value ci_low "
+        "ci_high p n relabelings reason".split()
+    ),
     "ground_truth": tuple("claim metric value ci_low ci_high n".split()),
     "excluded": tuple("session file stage reason".split()),
     "benchmarks": tuple(

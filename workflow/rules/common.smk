@@ -138,7 +138,8 @@ RUNS = expand(
 DECODED = sorted({session for cohort in COHORTS.values() for session in cohort.sessions})
 HELD_OUT = [name for name, cohort in COHORTS.items() if cohort.level == "heldout"]
 ABLATED = [name for name in COHORTS if name not in HELD_OUT]
-ABLATIONS = [*ABLATED, *["all-without" for _ in HELD_OUT[:1]]]  # the last: genotype, over mice
+GENOTYPE = ["all-without" for _ in HELD_OUT[:1]]  # all folds of mice together
+ABLATIONS = [*ABLATED, *GENOTYPE]
 SCORED = ABLATED if SIMULATED else []  # against the simulator's truth
 RELABELLED = [name for name in COHORTS if name == "all"]  # exists where there are two Cre lines
 GROUND_TRUTH = [

@@ -6,7 +6,7 @@
 
 TABLES = (
     "decoding comparisons insertion dictionaries dictionary_sessions units tuning ablation"
-    " confusion steering patching ground_truth excluded".split()
+    " confusion steering patching genotype ground_truth excluded".split()
 )
 # What a table may hold is checked where tables are joined: another schema, another check.
 TABLE_SCHEMAS = sha256_of_folder(HOUSE / "schemas" / "tables")[:16]
@@ -18,6 +18,7 @@ FIELDS_OF = [
     if cohort.level == "mouse" and config["decoders"].get("decoder") != "poyo_plus"
 ][:1]
 FIGURES += ["receptive_fields" for _ in FIELDS_OF]
+FIGURES += ["genotype" for _ in GENOTYPE]  # where mice of two lines can be held out
 
 
 rule assemble_tables:
@@ -49,6 +50,9 @@ rule assemble_tables:
         patching=expand(
             "results/interventions/{cohort}/{hook}/patching.csv", cohort=ABLATED, hook=HOOK
         ),
+        genotype=each(
+            "results/interventions/{cohort}/{hook}/genotype.csv", cohort=GENOTYPE, hook=HOOK
+        ),
         ground_truth=GROUND_TRUTH,
         excluded=EXCLUDED,
     output:
@@ -75,7 +79,8 @@ rule assemble_tables:
         " --units {input.units:q} --tuning {input.tuning:q}"
         " --ablation {input.ablation:q} --confusion {input.confusion:q}"
         " --steering {input.steering:q} --patching {input.patching:q}"
-        " --ground-truth {input.ground_truth:q} --excluded {input.excluded:q}"
+        " --genotype {input.genotype:q} --ground-truth {input.ground_truth:q}"
+        " --excluded {input.excluded:q}"
         " --out results/tables 2>&1 | tee {log:q}"
 
 
@@ -243,6 +248,39 @@ rule draw_steering:
         options=as_json(config["figures"]),
     shell:
         'python "$SCRIPTS/draw_steering.py" --steering {input.steering:q} --pdf {output.pdf:q}'
+        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_genotype:
+    input:
+        genotype="results/tables/genotype.csv",
+    output:
+        png=report(
+            "results/figures/genotype.png",
+            caption="../../report/genotype.rst",
+            category="Figures",
+            labels={
+                "figure": "genotype",
+                "question": "Do hidden units tell the genotype of mice never seen?",
+            },
+        ),
+        pdf="results/figures/genotype.pdf",
+        csv="results/tables/figure_genotype.csv",
+    log:
+        "results/logs/draw_genotype.log",
+    benchmark:
+        "results/benchmarks/draw_genotype.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
+    params:
+        code=code_of("draw_genotype"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_genotype.py" --genotype {input.genotype:q} --pdf {output.pdf:q}'
         " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
 
 

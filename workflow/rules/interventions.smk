@@ -2,7 +2,8 @@
 # needs   the decoder, the dictionary, the units and the tensors of a cohort; test trials only
 # makes   results/interventions/{cohort}/{hook}/      ablations, their matched controls, confusions,
 #                                                     steering, patching between trials
-#         results/interventions/all-without/{hook}/   the same for genotype, over held-out mice
+#         results/interventions/all-without/{hook}/   the same for genotype, over held-out mice, and
+#                                                     what identity alone would tell of it
 
 
 rule ablate_units:
@@ -49,6 +50,7 @@ rule ablate_genotype:
         ablation="results/interventions/all-without/{hook}/ablation.csv",
         confusion="results/interventions/all-without/{hook}/confusion.csv",
         controls="results/interventions/all-without/{hook}/controls.csv",
+        genotype="results/interventions/all-without/{hook}/genotype.csv",
     log:
         "results/logs/ablate_genotype-{hook}.log",
     benchmark:

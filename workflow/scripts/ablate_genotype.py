@@ -1,7 +1,8 @@
 """Read genotype on held-out mice, before and after units are taken away.
 
 Over the cohorts all-without-0, -1, ...: bodies and dictionaries that never saw the held-out mice.
-Writes ablation.csv, confusion.csv and controls.csv (the drop under every matched random set).
+Writes ablation.csv, confusion.csv, controls.csv (the drop under every matched random set) and
+genotype.csv (the read before any ablation, beside what identity alone would give).
 """
 
 from __future__ import annotations

@@ -11,12 +11,13 @@ import pandas as pd
 from glassbox.claims.ablation import GENOTYPE, impaired, read_on_new_mice
 from glassbox.claims.claim import Claim, corrected
 from glassbox.claims.decoding import decoded_better, kept_by_insertion
+from glassbox.claims.genotype import read_beyond_identity
 from glassbox.claims.options import ClaimOptions
 from glassbox.claims.units import selective_units
 from glassbox.figures.options import FiguresOptions
 from glassbox.files import replacing_file
 
-TABLES = ("comparisons", "insertion", "units", "ablation")
+TABLES = ("comparisons", "insertion", "units", "ablation", "genotype")
 
 
 def judge(
@@ -37,6 +38,7 @@ def judge(
         *selective_units(tables["units"], variables, figures),
         *impaired(tables["ablation"], variables, options, figures),
         read_on_new_mice(tables["ablation"], figures),
+        read_beyond_identity(tables["genotype"], figures),
     ]
     return corrected(claims, options.alpha)
 

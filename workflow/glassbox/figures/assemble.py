@@ -26,6 +26,7 @@ TABLES = (
     "confusion",
     "steering",
     "patching",
+    "genotype",
     "ground_truth",
     "excluded",
 )

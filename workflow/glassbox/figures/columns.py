@@ -17,6 +17,7 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
     "steering": tuple(
         "panel kind variable control asked moved_to place value low high n text".split()
     ),
+    "genotype": tuple("panel kind source mouse cre_line value low high p n text".split()),
     "ablation": tuple(
         "panel kind selected_for measured_on control n_units seed true predicted value low high "
         "p n text".split()
@@ -25,5 +26,5 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
 
 TEXTS = frozenset(
     "panel kind shown level model mouse cre_line condition session task selected_for measured_on "
-    "true predicted control dictionary variable asked moved_to text".split()
+    "true predicted control dictionary variable asked moved_to source text".split()
 )

@@ -12,10 +12,10 @@ from glassbox.tables import COLUMNS
 NUMBERS = frozenset(
     "value ci_low ci_high chance n fvu l0 score effect_size p q density osi dsi response sem "
     "n_units strength baseline drop control_low control_high control_median n_controls "
-    "selectivity count width k seed unit difference dose before after gain".split()
+    "selectivity count width k seed unit difference dose before after gain relabelings".split()
 )
 # Names of columns that are numbers elsewhere.
-TEXTS_OF = {"comparisons": frozenset({"baseline"})}
+TEXTS_OF = {"comparisons": frozenset({"baseline"}), "genotype": frozenset({"baseline"})}
 
 
 def read_table(table: str, path: str | Path) -> pd.DataFrame:

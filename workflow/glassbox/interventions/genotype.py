@@ -23,6 +23,7 @@ from glassbox.dictionaries.activations import DecodedSession, open_sessions
 from glassbox.errors import UserError
 from glassbox.interventions.ablation import ABLATIONS, INTERVENTIONS
 from glassbox.interventions.effects import effects_of
+from glassbox.interventions.genotype_rows import genotype_rows, identities_of, places_of
 from glassbox.interventions.mice import HeldOutFold, standardised_difference
 from glassbox.interventions.options import InterventionOptions
 from glassbox.interventions.plan import DosePlan, doses_of, plan_doses
@@ -105,7 +106,7 @@ def ablate_genotype(
     out: str | Path,
     options: InterventionOptions,
 ) -> None:
-    """Write ablation.csv, confusion.csv and controls.csv of the folds of mice into `out`."""
+    """Write ablation.csv, confusion.csv, controls.csv and genotype.csv of all folds into `out`."""
     if not len(decoder_folders) == len(dictionary_folders) == len(units_folders):
         raise UserError(
             f"--decoders, --dictionaries, --units: expected one of each for every fold of mice; "
@@ -116,10 +117,12 @@ def ablate_genotype(
         print(f"{facts[0].hook}: {CONFOUNDED}.", file=sys.stderr)
     seeds = sorted(set.intersection(*({seed for seed, _ in f.runs} for f in facts)))
     progress = Progress(len(seeds) * (len(facts) + len(INTERVENTIONS) * 2), "ablate_genotype")
-    tables: dict[str, list[Row]] = {"ablation": [], "confusion": [], "controls": []}
+    names = ("ablation", "confusion", "controls", "genotype")
+    tables: dict[str, list[Row]] = {name: [] for name in names}
+    where = places_of(tensors)
     library = _Library()
     for seed in seeds:
-        opened, fold_of, candidates = [], [], []
+        opened, fold_of, candidates, identities = [], [], [], []
         for place, fact in enumerate(facts):
             decoder = FittedDecoder.load(decoder_folders[place], *fact.runs[0])
             sessions = library.sessions(decoder, tensors)
@@ -132,6 +135,8 @@ def ablate_genotype(
                 opened.append(HeldOutFold.of(run, fact.sessions))
                 fold_of.append(place)
                 candidates.append(units[seed, fold])
+                decoder = FittedDecoder.load(decoder_folders[place], seed, fold)
+                identities.append(identities_of(decoder, fact.sessions, where))
             progress.step()
         folds = Folds(opened, fold_of, [s for fact in facts for s in fact.sessions])
         about = {
@@ -143,6 +148,8 @@ def ablate_genotype(
             "dictionary": facts[0].dictionary,
         }
         _ablate_seed(folds, candidates, about, options, tables, progress)
+        named = {key: value for key, value in about.items() if key != "session"}
+        tables["genotype"] += genotype_rows(folds, identities, named, options)
     progress.close()
     write_tables(out, tables)
 

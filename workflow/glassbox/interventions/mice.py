@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +22,14 @@ class MouseTrials:
         activation: (trials, width) f8.
         mouse: index into the mice, (trials,).
         n_mice: how many there are.
+        labels: class index by task, (trials,), −1 for none.
     """
 
     latent: np.ndarray
     activation: np.ndarray
     mouse: np.ndarray
     n_mice: int
+    labels: Mapping[str, np.ndarray]
 
     def mean_latent(self) -> np.ndarray:
         """(mice, dim)."""
@@ -85,6 +87,7 @@ class HeldOutFold:
                 run.unit_activation[places].astype(np.float64),
                 np.searchsorted(np.array(mice), names),
                 len(mice),
+                {task: label[places] for task, label in trials.labels.items()},
             )
 
         return cls(

@@ -79,9 +79,12 @@ class MouseProbe:
         Args:
             labels: (labelings, training mice, columns), ±1.
         """
+        return self.left_out_error(labels).argmin(1)
+
+    def left_out_error(self, labels: np.ndarray) -> np.ndarray:
+        """Squared error of the reads of left-out training mice, (labelings, penalties)."""
         told = np.einsum("pmt,ltc->lpmc", self.left_out, labels)
-        error = np.square(told - labels[:, None]).sum((2, 3))
-        return error.argmin(1)
+        return np.square(told - labels[:, None]).sum((2, 3))
 
     def scores(self, labels: np.ndarray) -> np.ndarray:
         """Scores of the mice that are read, (labelings, mice read, columns)."""
