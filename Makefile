@@ -19,8 +19,8 @@ export PYTHONNOUSERSITE := 1
 demo: $(VENV)/.ready
 	snakemake --cores $(CORES)
 
-test: lint env-allensdk
-	pytest -n $(CORES) --dist loadgroup -m "not slow and not conda and not slurm"
+test: lint env-allensdk env-conda env-slurm
+	pytest -n $(CORES) --dist loadgroup -m "not slow"
 
 test-all: lint env-allensdk env-conda env-slurm env-slurm-accounts env-torch_brain
 	pytest -n $(CORES) --dist loadgroup
