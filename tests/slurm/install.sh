@@ -24,8 +24,9 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
+bounded="-o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=1 -o DPkg::Lock::Timeout=60"
 # shellcheck disable=SC2086
-if ! { apt-get update --quiet &&
-    apt-get install --quiet --yes --no-remove --no-install-recommends $packages; } >/dev/null; then
+if ! { apt-get $bounded --quiet update &&
+    apt-get $bounded --quiet --yes --no-remove --no-install-recommends install $packages; } >/dev/null; then
     echo "apt-get could not install $packages: tests will be skipped."
 fi
