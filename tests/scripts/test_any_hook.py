@@ -67,7 +67,7 @@ def decoder(request, tensors, tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("hook", ["block0.attention", "queries"])
+@pytest.mark.parametrize("hook", ["latents", "block0.attention", "queries"])
 def test_dictionary_units_and_ablation_run_whole_at_another_hook(decoder, tensors, hook, tmp_path):
     stage4, stage5, stage6 = (tmp_path / name for name in ("dictionary", "units", "ablation"))
     call("train_dictionary", "--decoder", decoder, "--tensors", *tensors, "--out", stage4,
@@ -105,6 +105,10 @@ def test_dictionary_units_and_ablation_run_whole_at_another_hook(decoder, tensor
          "--tensors", *tensors, "--out", stage6, "--options", json.dumps(ABLATION))  # fmt: skip
     rows = read_rows(stage6 / "ablation.csv")
     assert {row["hook"] for row in rows} == {hook}
+    for table in ("steering", "mediators"):
+        assert {row["hook"] for row in read_rows(stage6 / f"{table}.csv")} == {hook}, table
+    # Pairs are of trials that are read rightly in every task, of which so little training has few.
+    assert {row["hook"] for row in read_rows(stage6 / "patching.csv")} <= {hook}
     before = [
         float(row["baseline"])
         for row in rows

@@ -57,6 +57,7 @@ class Run:
             "steering": self.steering(),
             "patching": [],
             "genotype": self.genotype_beside_identity() if self.genotype else [],
+            "mediators": [],
             "ground_truth": [],
             "excluded": [],
         }

@@ -121,3 +121,11 @@ def test_the_seed_of_the_donors_makes_them(read_rightly):
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_where_fewer_sets_match_than_are_wanted_there_is_no_p(read_rightly):
+    run = read_rightly  # noqa: F811
+    few = DosePlan(1, {("target", "direction"): np.array([0])}, {"direction": np.array([[6], [7]])})
+    fold = (run, run.trials, [few])
+    rows = list(patching_rows({}, [fold], {"direction": (1,)}, 3, 200, 0))
+    assert rows and all(row["n_controls"] == 0 and "p" not in row for row in rows)

@@ -74,6 +74,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "cohort level seed hook dictionary source baseline mouse genotype metric value ci_low "
         "ci_high p n relabelings reason".split()
     ),
+    "mediators": tuple(
+        "cohort level mouse session seed hook mediator part n_parts selected_for measured_on "
+        "metric value baseline drop ci_low ci_high p control_low control_high control_median "
+        "n_controls n".split()
+    ),
     "ground_truth": tuple("claim metric value ci_low ci_high n".split()),
     "excluded": tuple("session file stage reason".split()),
     "benchmarks": tuple(

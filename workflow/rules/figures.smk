@@ -6,7 +6,7 @@
 
 TABLES = (
     "decoding comparisons insertion dictionaries dictionary_sessions units tuning ablation"
-    " confusion steering patching genotype ground_truth excluded".split()
+    " confusion steering patching mediators genotype ground_truth excluded".split()
 )
 # What a table may hold is checked where tables are joined: another schema, another check.
 TABLE_SCHEMAS = sha256_of_folder(HOUSE / "schemas" / "tables")[:16]
@@ -53,6 +53,9 @@ rule assemble_tables:
         genotype=each(
             "results/interventions/{cohort}/{hook}/genotype.csv", cohort=GENOTYPE, hook=HOOK
         ),
+        mediators=expand(
+            "results/interventions/{cohort}/{hook}/mediators.csv", cohort=ABLATED, hook=HOOK
+        ),
         ground_truth=GROUND_TRUTH,
         excluded=EXCLUDED,
     output:
@@ -79,6 +82,7 @@ rule assemble_tables:
         " --units {input.units:q} --tuning {input.tuning:q}"
         " --ablation {input.ablation:q} --confusion {input.confusion:q}"
         " --steering {input.steering:q} --patching {input.patching:q}"
+        " --mediators {input.mediators:q}"
         " --genotype {input.genotype:q} --ground-truth {input.ground_truth:q}"
         " --excluded {input.excluded:q}"
         " --out results/tables 2>&1 | tee {log:q}"

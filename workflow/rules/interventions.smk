@@ -1,7 +1,8 @@
 # 6 · interventions
 # needs   the decoder, the dictionary, the units and the tensors of a cohort; test trials only
 # makes   results/interventions/{cohort}/{hook}/      ablations, their matched controls, confusions,
-#                                                     steering, patching between trials
+#                                                     steering, patching between trials; heads,
+#                                                     latents and cells instead of units
 #         results/interventions/all-without/{hook}/   the same for genotype, over held-out mice, and
 #                                                     what identity alone would tell of it
 
@@ -18,6 +19,7 @@ rule ablate_units:
         controls="results/interventions/{cohort}/{hook}/controls.csv",
         steering="results/interventions/{cohort}/{hook}/steering.csv",
         patching="results/interventions/{cohort}/{hook}/patching.csv",
+        mediators="results/interventions/{cohort}/{hook}/mediators.csv",
     log:
         "results/logs/ablate_units/{cohort}-{hook}.log",
     benchmark:

@@ -1,7 +1,7 @@
 """Take units away from one cohort's decoders, clamp them, or give them another trial's values.
 
 Writes ablation.csv, confusion.csv, controls.csv (the drop under every matched random set),
-steering.csv and patching.csv: what the decoders decode then.
+steering.csv, patching.csv, and mediators.csv: heads, latents and cells taken away instead.
 """
 
 from __future__ import annotations

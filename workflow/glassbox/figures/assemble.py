@@ -27,6 +27,7 @@ TABLES = (
     "steering",
     "patching",
     "genotype",
+    "mediators",
     "ground_truth",
     "excluded",
 )

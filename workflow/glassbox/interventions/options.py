@@ -21,11 +21,13 @@ class InterventionOptions:
     # needed?) and spliced × keep_mean (do they suffice?), or all
     strengths: tuple[float, ...] = (0.25, 0.5, 0.75, 1.5, 2.0)  # beside 1: shares of the way from
     # an activation to 0, of error_preserving × zero
-    patching_controls: int = 200  # matched random sets, at most, that are patched between trials
+    patching_controls: int = 200  # matched random sets that are patched between trials
+    mediator_controls: int = 20  # sets of random cells, as many as the cells that are taken away
     steering_doses: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)  # multiples of a unit's 99th
     # percentile on selection trials, to which it is clamped
     steering_units: int = 0  # of a variable, clamped one by one, the first by rank; 0: all
-    steering_trials: int = 0  # test trials at most that are read with a clamp; 0: all
+    steering_trials: int = 0  # test trials at most that are read with a clamp or a patch, or
+    # without heads, latents or cells; 0: all
     max_trials: int = 0  # test trials that are evaluated, at most, drawn evenly by session; 0: all
     max_selection_trials: int = 400  # for the ranking by effects, at most; 0: all
     permutations: int = 10_000  # relabelings of mice, where there are more of them
@@ -54,11 +56,12 @@ class InterventionOptions:
                 f"{section}.strengths: expected numbers other than 1, each once; found "
                 f"{list(self.strengths)}."
             )
-        if self.patching_controls < 0:
-            raise UserError(
-                f"{section}.patching_controls: expected a number of sets, or 0 for none; found "
-                f"{self.patching_controls}."
-            )
+        for name in ("patching_controls", "mediator_controls"):
+            if getattr(self, name) < 0:
+                raise UserError(
+                    f"{section}.{name}: expected a number of sets, or 0 for none; found "
+                    f"{getattr(self, name)}."
+                )
         if self.steering_units < 0:
             raise UserError(
                 f"{section}.steering_units: expected a number of units, or 0 for all; found "

@@ -113,7 +113,7 @@ def patching_rows(
         about: columns that name cohort, seed, hook and dictionary.
         folds: each with its test trials and its plan.
         doses: of each variable.
-        n_controls: matched random sets that are patched, at most.
+        n_controls: matched random sets that are patched.
         resamples: of the bootstrap.
         seed: of donors and bootstrap.
     """
@@ -143,15 +143,16 @@ def _patched(
 ) -> dict[int | None, dict[str, np.ndarray]]:
     """By dose, None for all units, scores under the target in the first column, then the controls'.
 
-    All in one pass: a set of fewer units than the largest names one of them again.
+    All in one pass: a set of fewer units than the largest names one of them again. Where fewer than
+    `n_controls` sets match, there are none.
     """
-    sets = {
-        plan.n_units: np.concatenate(
-            [plan.named["target", variable][None], plan.matched[variable][:n_controls]]
-        )
-        for plan in plans
-        if plan.n_units in doses
-    }
+    sets: dict[int | None, np.ndarray] = {}
+    for plan in plans:
+        if plan.n_units in doses:
+            matched = plan.matched[variable]
+            matched = matched[: n_controls if len(matched) >= n_controls else 0]
+            target = plan.named["target", variable][None]
+            sets[plan.n_units] = np.concatenate([target, matched])
     sets[None] = np.flatnonzero(run.alive)[None]
     widest = max(of_one.shape[1] for of_one in sets.values())
     as_wide = [

@@ -15,6 +15,7 @@ from glassbox.dictionaries.activations import HookTrials, open_sessions
 from glassbox.errors import UserError
 from glassbox.interventions.ablation import ABLATIONS, INTERVENTIONS, KEEPING, RESAMPLE
 from glassbox.interventions.effects import effects_of
+from glassbox.interventions.mediators import mediated, mediator_rows
 from glassbox.interventions.options import InterventionOptions
 from glassbox.interventions.patching import patching_rows
 from glassbox.interventions.plan import doses_of, plan_doses
@@ -46,7 +47,7 @@ def ablate_units(
     out: str | Path,
     options: InterventionOptions,
 ) -> None:
-    """Write ablation, confusion, controls, steering and patching .csv of a cohort into `out`."""
+    """Write the tables of this stage of a cohort into `out`."""
     facts = DictionaryFacts.read(dictionary_folder)
     decoder = FittedDecoder.load(decoder_folder, *facts.runs[0])
     sessions = open_sessions(decoder, tensors)
@@ -55,7 +56,7 @@ def ablate_units(
     about = _about(facts)
     classes = {task: [f"{value:g}" for value in values] for task, values in decoder.tasks.items()}
     preferences = read_preferences(units_csv, classes)
-    names = ("ablation", "confusion", "controls", "steering", "patching")
+    names = ("ablation", "confusion", "controls", "steering", "patching", "mediators")
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     seeds = sorted({seed for seed, _ in facts.runs})
     conditions = list(product(INTERVENTIONS, (*ABLATIONS, RESAMPLE, *KEEPING)))
@@ -64,7 +65,7 @@ def ablate_units(
         drawn = options.seed, run.seed, run.fold, what
         return capped(test, options.steering_trials, *drawn)
 
-    progress = Progress(len(seeds) * (4 + len(conditions)), f"ablate_units {facts.cohort}")
+    progress = Progress(len(seeds) * (5 + len(conditions)), f"ablate_units {facts.cohort}")
     for seed in seeds:
         folds, ranked = [], []
         for fold in sorted(f for s, f in facts.runs if s == seed):
@@ -111,14 +112,7 @@ def ablate_units(
             )
         progress.step()
         labels = {task: np.concatenate([t.labels[task] for _, t in folds]) for task in tasks}
-        session_index = np.concatenate([t.session_index for _, t in folds])
-        several = len(np.unique(session_index)) > 1
-        weights = bootstrap_weights(
-            len(session_index),
-            seed_of("ablation", options.seed, seed),
-            options.resamples,
-            session_index if several else None,
-        )
+        weights = _weights([t for _, t in folds], "ablation", seed, options)
         for condition in conditions:
             intervention, ablation = condition
             with_controls = options.controls_for == "all" or condition in (PRIMARY, SUFFICIENCY)
@@ -146,6 +140,23 @@ def ablate_units(
             options.seed,
         )
         progress.step()
+        few = [(run, some(run, test, "mediators")) for run, test in folds]
+        lost = [
+            mediated(
+                run,
+                FittedDecoder.load(decoder_folder, seed, run.fold),
+                sessions,
+                test,
+                doses,
+                options.mediator_controls,
+                options.seed,
+            )
+            for run, test in few
+        ]
+        plain = {k: v for k, v in about.items() if k != "dictionary"} | {"seed": seed}
+        weights = _weights([t for _, t in few], "mediators", seed, options)
+        tables["mediators"] += mediator_rows(plain, lost, weights)
+        progress.step()
     progress.close()
     write_tables(out, tables)
 
@@ -159,6 +170,16 @@ def write_tables(out: str | Path, tables: dict[str, list[dict[str, Any]]]) -> No
             write_rows(out / "controls.csv", CONTROL_COLUMNS, rows)
         else:
             write_table(name, out / f"{name}.csv", rows)
+
+
+def _weights(
+    folds: Sequence[HookTrials], what: str, seed: int, options: InterventionOptions
+) -> np.ndarray:
+    """Bootstrap weights of the folds' trials, one after the other, (resamples, trials)."""
+    sessions = np.concatenate([trials.session_index for trials in folds])
+    several = len(np.unique(sessions)) > 1
+    drawn = seed_of(what, options.seed, seed)
+    return bootstrap_weights(len(sessions), drawn, options.resamples, sessions if several else None)
 
 
 def _about(facts: DictionaryFacts) -> dict[str, Any]:
