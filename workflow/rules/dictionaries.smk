@@ -73,7 +73,9 @@ rule compare_dictionaries:
         gpu=gpus_of("dictionaries"),
     params:
         code=code_of("compare_dictionaries"),
-        options=as_json(config["dictionaries"]),
+        options=as_json(
+            {key: value for key, value in config["dictionaries"].items() if key != "fine_tune"}
+        ),
         threads=config["threads"]["dictionaries"],
     shell:
         'python "$SCRIPTS/compare_dictionaries.py" --decoder results/decoders/{wildcards.cohort:q}'

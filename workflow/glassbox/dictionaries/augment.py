@@ -16,18 +16,18 @@ from glassbox.tensors.splits import TRAIN
 from glassbox.tensors.windows import TrialWindows
 
 
-@torch.no_grad()
-def training_copies(
+def copies_of(
     decoder: FittedDecoder, sessions: Sequence[DecodedSession], options: DictionaryOptions
-) -> Iterator[torch.Tensor]:
-    """Activations of the training trials of the body's sessions, several times over.
+) -> Iterator[tuple[DecodedSession, np.ndarray, np.ndarray | None]]:
+    """The training trials of the body's sessions, several times over.
 
     The first copy is as recorded. In every other one each session keeps a random share of its
     cells, from `copies_keep` to all, and its windows begin up to `copies_shift_s` earlier or
     later: a session has few trials, and the dictionary is to serve latents that it has not seen.
 
     Yields:
-        (trials · latents, dim) f4 of each session and copy.
+        Each session and copy: the session, windows (trials, cells, samples) f4, and which cells
+        are kept, None for all.
     """
     for session in sessions:
         if session.held_out:
@@ -46,8 +46,16 @@ def training_copies(
                 if options.copies_shift_s:
                     shift_s = rng.uniform(-options.copies_shift_s, options.copies_shift_s)
                     windows = shifted(session, decoder, train, shift_s)
-            seen = decoder.at(options.hook, data.session, windows, keep).value
-            yield seen.flatten(0, 1)
+            yield session, windows, keep
+
+
+@torch.no_grad()
+def training_copies(
+    decoder: FittedDecoder, sessions: Sequence[DecodedSession], options: DictionaryOptions
+) -> Iterator[torch.Tensor]:
+    """Activations of `copies_of` the training trials, (trials · latents, dim) f4 of each."""
+    for session, windows, keep in copies_of(decoder, sessions, options):
+        yield decoder.at(options.hook, session.data.session, windows, keep).value.flatten(0, 1)
 
 
 def shifted(

@@ -96,6 +96,10 @@ class Dictionary(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decode(self.encode(x))
 
+    def reconstruction(self, x: torch.Tensor) -> torch.Tensor:
+        """What `forward` gives, (n, dim), with the way back to every weight that has one."""
+        return self(x)
+
     @torch.no_grad()
     def remove_parallel_gradient(self) -> None:
         """Take from the gradient of each decoder row its component along the row."""

@@ -16,8 +16,8 @@ from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.errors import UserError
 
 HOUSE = Path(__file__).resolve().parents[2]
-# Options that change no weight.
-NOT_IN_THE_KEY = ("checkpoint_every_s", "noise_draws", "resamples", "compare")
+# Options that change no weight of what is learned from the stream.
+NOT_IN_THE_KEY = ("checkpoint_every_s", "noise_draws", "resamples", "fine_tune", "compare")
 
 
 def device_of(options: DictionaryOptions) -> torch.device:

@@ -125,6 +125,13 @@ class MatchingPursuitDictionary(Dictionary):
         z = torch.zeros(len(flat), self.width, dtype=flat.dtype, device=flat.device)
         return z.scatter_add(1, units, values).reshape(*x.shape[:-1], self.width)
 
+    def reconstruction(self, x: torch.Tensor) -> torch.Tensor:
+        """The reconstruction with the way back through all steps, (n, dim)."""
+        centred = x - self.b_dec
+        with torch.no_grad():
+            (values, units), left = pursue(centred, self.W_dec, self.k)
+        return x - _Pursuit.apply(centred, self.W_dec, values, units, left)
+
     def loss(self, x: torch.Tensor, dead: torch.Tensor | None = None) -> Loss:
         """Mean squared norm of what is left over, over the batch's variance, plus AuxK.
 

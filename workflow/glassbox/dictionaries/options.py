@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from glassbox.dictionaries.comparison_options import Architecture, ComparisonOptions
+from glassbox.dictionaries.fine_tune_options import FineTuneOptions
 from glassbox.errors import UserError
 
 
@@ -39,6 +40,7 @@ class DictionaryOptions:
     checkpoint_every_s: float = 10.0  # a killed training goes on from a state at most so old
     noise_draws: int = 4  # draws of the equal-norm noise control
     resamples: int = 1000  # bootstrap resamples of an interval
+    fine_tune: FineTuneOptions = field(default_factory=FineTuneOptions)  # through the decoder
     compare: ComparisonOptions = field(default_factory=ComparisonOptions)  # of another rule
 
     def check(self, section: str) -> None:

@@ -17,6 +17,7 @@ from glassbox.dictionaries.agreement import activation_agreement, coherence
 from glassbox.dictionaries.beside import behaviour_of
 from glassbox.dictionaries.cached import activations_of
 from glassbox.dictionaries.dictionary import Dictionary
+from glassbox.dictionaries.fine_tune import fine_tuned
 from glassbox.dictionaries.keeping import checkpoint_of, device_of, room_of
 from glassbox.dictionaries.measure import Measured, measure
 from glassbox.dictionaries.options import DictionaryOptions
@@ -56,7 +57,8 @@ def train_dictionaries(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     runs, device = runs_of(decoder_folder), device_of(options)
-    progress = Progress(len(runs) * options.samples, "train_dictionary", "activation")
+    samples = options.samples + options.fine_tune.samples
+    progress = Progress(len(runs) * samples, "train_dictionary", "activation")
     table, by_session, scores_of_seed, first_of_fold = [], [], {}, {}
     sessions = decoder = None
     for seed, fold in runs:
@@ -74,6 +76,9 @@ def train_dictionaries(
             device=device,
         )
         dictionary, about = trained.dictionary, _about(decoder, options)
+        if options.fine_tune.samples:
+            drawn = seed_of("fine-tuned", options.seed, seed, fold)
+            dictionary = fine_tuned(dictionary, seen, options, drawn, progress.step)
         measured = measure(dictionary, seen, options)
         row = dictionary_row(
             about | splice_cost(measured.scores),
