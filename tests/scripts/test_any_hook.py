@@ -133,3 +133,37 @@ def test_a_hook_that_a_decoder_does_not_have_ends_in_one_sentence(
     assert "dictionaries.hook: expected a hook point of the decoder" in said
     assert "found 'block7'" in said and len(said.splitlines()) == 1
     assert not list(out.glob("*.csv"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hook", ["latents", "queries"])
+def test_units_of_either_decoder_are_explained_and_those_at_the_latents_traced(
+    decoder, tensors, hook, tmp_path
+):
+    stage4, stage5, stage6 = (tmp_path / name for name in ("dictionary", "units", "explained"))
+    call("train_dictionary", "--decoder", decoder, "--tensors", *tensors, "--out", stage4,
+         "--hook", hook, "--options", json.dumps(DICTIONARY))  # fmt: skip
+    call("measure_units", "--dictionary", stage4, "--out", stage5, "--cohort", "all",
+         "--level", "all", "--options", json.dumps(UNITS))  # fmt: skip
+    few = json.dumps({"checked": 1, "deleted": [1, 2], "sets": 9, "trials": 2, "nodes": 8})
+    call("explain_units", "--decoder", decoder, "--dictionary", stage4,
+         "--units", stage5 / "units.csv", "--tuning", stage5 / "tuning.csv",
+         "--tensors", *tensors, "--out", stage6, "--options", few)  # fmt: skip
+    rewriting = read_rows(stage6 / "rewriting.csv")
+    agreement = {
+        (row["condition"], row["task"]): float(row["value"])
+        for row in rewriting
+        if row["metric"] == "agreement"
+    }
+    assert agreement["clean", "direction"] == 1
+    assert len(agreement) == 7 * 2
+    described = read_rows(stage6 / "descriptions.csv")
+    assert {row["unit"] for row in described} == {
+        row["unit"] for row in read_rows(stage5 / "units.csv")
+    }
+    cells = read_rows(stage6 / "attribution.csv")
+    assert {row["session"] for row in cells} == (set(SESSIONS) if hook == "latents" else set())
+    assert all(int(row["cell_specimen_id"]) > 0 for row in cells)
+    notes = json.loads((stage6 / "attribution.json").read_text())["runs"]
+    assert all(note["completeness_error_median"] < 0.1 for note in notes)
+    assert len(notes) == (hook == "latents")

@@ -58,6 +58,9 @@ class Run:
             "patching": [],
             "genotype": self.genotype_beside_identity() if self.genotype else [],
             "mediators": [],
+            "descriptions": self.descriptions(),
+            "rewriting": self.rewriting(),
+            **self.attribution(),
             "ground_truth": [],
             "excluded": [],
         }
@@ -424,6 +427,86 @@ class Run:
                 ends = {"ci_low": mean - 0.1, "ci_high": mean + 0.1}
                 row = {"source": "units", "baseline": source, "value": mean, "p": 0.02}
                 yield here | row | ends | {"n": len(self.mice), "reason": "chosen: mean_rate"}
+
+    def descriptions(self):
+        """The sentence of the first unit of each cohort."""
+        for cohort, level, _ in self.cohorts():
+            yield self._fit(
+                cohort,
+                level,
+                0,
+                fold=0,
+                unit=0,
+                description="fires for gratings drifting at 0°; not otherwise",
+                variables="direction",
+                score=0.7,
+                r2=0.45,
+                auroc=0.9,
+                ceiling=0.8,
+                null_median=-0.1,
+                null_high=0.5,
+                p=0.01,
+                q=0.03,
+                n=120,
+                content="{}",
+            )
+
+    def rewriting(self):
+        for cohort, level, _ in self.cohorts():
+            for condition, value in (("clean", 0.9), ("descriptions", 1.0), ("shuffled", 0.12)):
+                yield self._fit(
+                    cohort,
+                    level,
+                    0,
+                    condition=condition,
+                    task="direction",
+                    metric="accuracy",
+                    value=value,
+                    ci_low=value - 0.05,
+                    ci_high=min(value + 0.05, 1.0),
+                    n=120,
+                )
+
+    def attribution(self):
+        """Three units of each variable in the first session of the largest cohort."""
+        cohort, level, mice = self.cohorts()[-1]
+        tables = {"attribution": [], "attribution_check": []}
+        for v, variable in enumerate(CLASSES):
+            for unit in range(3 * v, 3 * v + 3):
+                about = self._fit(cohort, level, 0, fold=0, unit=unit) | {
+                    "session": self.session[mice[0]]
+                }
+                for rank in range(1, 6):
+                    cell = (unit + rank) % 9
+                    tables["attribution"].append(
+                        about
+                        | {
+                            "cell": cell,
+                            "cell_specimen_id": 517_000_000 + cell,
+                            "weight": 0.5 / rank,
+                            "share": 0.3 / rank,
+                            "rank": rank,
+                            "n": 8,
+                        }
+                    )
+                for n_cells in (1, 2, 4):
+                    tables["attribution_check"].append(
+                        about
+                        | {
+                            "variable": variable,
+                            "effect_size": 0.6 - unit / 20,
+                            "n_cells": n_cells,
+                            "activation": 0.5,
+                            "drop": 0.1 * n_cells,
+                            "control_low": -0.02,
+                            "control_median": 0.01,
+                            "control_high": 0.05,
+                            "p": 0.01,
+                            "n_controls": 99,
+                            "n": 8,
+                        }
+                    )
+        return tables
 
     def confusion(self):
         for cohort, level, _ in self.cohorts():

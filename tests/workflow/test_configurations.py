@@ -61,6 +61,7 @@ def test_the_papers_configuration_makes_one_poyo_plus_decoder_of_all_mice(checko
         "ablate_units",
         "ablate_genotype",
         "draw_ablation",
+        "draw_attribution",
     }
     assert "draw_receptive_fields" not in jobs  # what enters its latents depends on the trial
 

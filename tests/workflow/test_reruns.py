@@ -21,6 +21,8 @@ TABLES_AND_FIGURES = {
     "draw_steering",
     "draw_genotype",
 }
+FIGURES = "decoding insertion units ablation steering genotype receptive_fields attribution".split()
+EXPLANATIONS = {"explain_units", "draw_attribution"}
 ABLATIONS = {"ablate_units", "ablate_genotype"}
 # Scripts of targets that the main job does not make, so that the tiny run does not run them.
 ASIDE = {
@@ -39,19 +41,7 @@ def test_the_run_made_every_table_and_figure(tiny_run):
     named = "decoding insertion dictionaries units ablation ground_truth excluded".split()
     assert tables >= set(named)
     figures = {path.name for path in (tiny_run.checkout.results / "figures").iterdir()}
-    assert figures == {
-        f"{name}.{form}"
-        for name in (
-            "decoding",
-            "insertion",
-            "units",
-            "ablation",
-            "steering",
-            "genotype",
-            "receptive_fields",
-        )
-        for form in ("pdf", "png")
-    }
+    assert figures == {f"{name}.{form}" for name in FIGURES for form in ("pdf", "png")}
 
 
 def test_a_second_run_has_no_jobs(tiny_run):
@@ -73,9 +63,11 @@ def test_no_script_loads_a_module_that_its_closure_lacks(tiny_run):
         ("figures/decoding.py", {"draw_decoding"}),
         ("figures/assemble.py", TABLES_AND_FIGURES),
         ("figures/receptive_fields.py", {"draw_receptive_fields"}),
-        ("interventions/controls.py", ABLATIONS | TABLES_AND_FIGURES),
+        ("figures/attribution.py", {"draw_attribution"}),
+        ("interventions/controls.py", ABLATIONS | EXPLANATIONS | TABLES_AND_FIGURES),
+        ("interventions/rewriting.py", EXPLANATIONS | TABLES_AND_FIGURES),
         ("units/relabelling.py", {"relabel_mice", *TABLES_AND_FIGURES}),
-        ("units/measure.py", UNITS | ABLATIONS | TABLES_AND_FIGURES),
+        ("units/measure.py", UNITS | ABLATIONS | EXPLANATIONS | TABLES_AND_FIGURES),
         ("decoders/reference.py", {"fit_reference", "compare_decoders", *TABLES_AND_FIGURES}),
         ("decoders/resampling.py", {"compare_decoders", *TABLES_AND_FIGURES}),
     ],
@@ -99,12 +91,17 @@ def test_a_comment_or_a_docstring_reruns_nothing(tiny_copy):
     ("section", "old", "new", "rules"),
     [
         ("interventions", "doses: [1, 2]", "doses: [1]", ABLATIONS | TABLES_AND_FIGURES),
-        ("units", "permutations: 199", "permutations: 299", UNITS | ABLATIONS | TABLES_AND_FIGURES),
+        (
+            "units",
+            "permutations: 199",
+            "permutations: 299",
+            UNITS | ABLATIONS | EXPLANATIONS | TABLES_AND_FIGURES,
+        ),
         (
             "dictionaries",
             "k: 4",
             "k: 5",
-            {"train_dictionary"} | UNITS | ABLATIONS | TABLES_AND_FIGURES,
+            {"train_dictionary"} | UNITS | ABLATIONS | EXPLANATIONS | TABLES_AND_FIGURES,
         ),
     ],
 )
@@ -171,14 +168,6 @@ def test_the_report_carries_every_figure_with_its_caption(tiny_copy):
     tiny_copy.made(*CONFIG, "--report", "report.html")
     report = (tiny_copy.root / "report.html").read_text()
     assert "opens the black box of transformers" in report, "report/workflow.rst"
-    for figure in (
-        "decoding",
-        "insertion",
-        "units",
-        "ablation",
-        "steering",
-        "genotype",
-        "receptive_fields",
-    ):
+    for figure in FIGURES:
         assert f"results/figures/{figure}.png" in report
         assert (tiny_copy.root / "report" / f"{figure}.rst").read_text().split()

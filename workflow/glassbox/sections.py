@@ -14,6 +14,7 @@ from glassbox.decoders.options import DecoderOptions
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.errors import UserError
 from glassbox.figures.options import FiguresOptions
+from glassbox.interventions.attribution_options import AttributionOptions
 from glassbox.interventions.options import InterventionOptions
 from glassbox.options import options_from
 from glassbox.sessions.cohort_options import CohortOptions
@@ -45,6 +46,7 @@ SECTIONS = {
     "dictionaries": DictionaryOptions,
     "units": UnitOptions,
     "interventions": InterventionOptions,
+    "attribution": AttributionOptions,
     "figures": FiguresOptions,
     "claims": ClaimOptions,
     "threads": ThreadOptions,

@@ -79,6 +79,21 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "metric value baseline drop ci_low ci_high p control_low control_high control_median "
         "n_controls n".split()
     ),
+    "descriptions": tuple(
+        "cohort level seed fold hook dictionary unit description variables score r2 auroc ceiling "
+        "null_median null_high p q n content".split()
+    ),
+    "rewriting": tuple(
+        "cohort level seed hook dictionary condition task metric value ci_low ci_high n".split()
+    ),
+    "attribution": tuple(
+        "cohort level seed fold hook dictionary unit session cell cell_specimen_id weight share "
+        "rank n".split()
+    ),
+    "attribution_check": tuple(
+        "cohort level seed fold hook dictionary variable unit effect_size session n_cells "
+        "activation drop control_low control_median control_high p n_controls n".split()
+    ),
     "ground_truth": tuple("claim metric value ci_low ci_high n".split()),
     "excluded": tuple("session file stage reason".split()),
     "benchmarks": tuple(

@@ -140,6 +140,10 @@ HELD_OUT = [name for name, cohort in COHORTS.items() if cohort.level == "heldout
 ABLATED = [name for name in COHORTS if name not in HELD_OUT]
 GENOTYPE = ["all-without" for _ in HELD_OUT[:1]]  # all folds of mice together
 ABLATIONS = [*ABLATED, *GENOTYPE]
+# Units are explained where most is trained together: of all mice, else of each cohort. They are
+# traced back to cells from the latents.
+EXPLAINED = [name for name in ABLATED if name == "all"] or ABLATED
+TRACED = EXPLAINED if HOOK == "latents" else []
 SCORED = ABLATED if SIMULATED else []  # against the simulator's truth
 RELABELLED = [name for name in COHORTS if name == "all"]  # exists where there are two Cre lines
 GROUND_TRUTH = [

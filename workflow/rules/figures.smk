@@ -6,7 +6,8 @@
 
 TABLES = (
     "decoding comparisons insertion dictionaries dictionary_sessions units tuning ablation"
-    " confusion steering patching mediators genotype ground_truth excluded".split()
+    " confusion steering patching mediators genotype descriptions rewriting attribution"
+    " attribution_check ground_truth excluded".split()
 )
 # What a table may hold is checked where tables are joined: another schema, another check.
 TABLE_SCHEMAS = sha256_of_folder(HOUSE / "schemas" / "tables")[:16]
@@ -19,6 +20,9 @@ FIELDS_OF = [
 ][:1]
 FIGURES += ["receptive_fields" for _ in FIELDS_OF]
 FIGURES += ["genotype" for _ in GENOTYPE]  # where mice of two lines can be held out
+# Units are drawn with their cells of one cohort and session: the first.
+SHOWN_SESSION = [session for cohort in TRACED[:1] for session in COHORTS[cohort].body[:1]]
+FIGURES += ["attribution" for _ in TRACED[:1]]
 
 
 rule assemble_tables:
@@ -56,6 +60,10 @@ rule assemble_tables:
         mediators=expand(
             "results/interventions/{cohort}/{hook}/mediators.csv", cohort=ABLATED, hook=HOOK
         ),
+        descriptions=each(rules.explain_units.output.descriptions, cohort=EXPLAINED, hook=HOOK),
+        rewriting=each(rules.explain_units.output.rewriting, cohort=EXPLAINED, hook=HOOK),
+        attribution=each(rules.explain_units.output.attribution, cohort=EXPLAINED, hook=HOOK),
+        attribution_check=each(rules.explain_units.output.check, cohort=EXPLAINED, hook=HOOK),
         ground_truth=GROUND_TRUTH,
         excluded=EXCLUDED,
     output:
@@ -83,8 +91,10 @@ rule assemble_tables:
         " --ablation {input.ablation:q} --confusion {input.confusion:q}"
         " --steering {input.steering:q} --patching {input.patching:q}"
         " --mediators {input.mediators:q}"
-        " --genotype {input.genotype:q} --ground-truth {input.ground_truth:q}"
-        " --excluded {input.excluded:q}"
+        " --genotype {input.genotype:q}"
+        " --descriptions {input.descriptions:q} --rewriting {input.rewriting:q}"
+        " --attribution {input.attribution:q} --attribution-check {input.attribution_check:q}"
+        " --ground-truth {input.ground_truth:q} --excluded {input.excluded:q}"
         " --out results/tables 2>&1 | tee {log:q}"
 
 
@@ -316,6 +326,41 @@ rule draw_receptive_fields:
     shell:
         'python "$SCRIPTS/draw_receptive_fields.py" --fields {input.fields:q} --pdf {output.pdf:q}'
         " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_attribution:
+    input:
+        attribution=expand(rules.explain_units.output.attribution, cohort=TRACED[:1], hook=HOOK),
+        check=expand(rules.explain_units.output.check, cohort=TRACED[:1], hook=HOOK),
+        tuning=expand(rules.explain_units.output.tuning, cohort=TRACED[:1], hook=HOOK),
+        masks=expand(rules.export_masks.output, session=SHOWN_SESSION),
+    output:
+        png=report(
+            "results/figures/attribution.png",
+            caption="../../report/attribution.rst",
+            category="Figures",
+            labels={"figure": "attribution", "question": "Which cells does a unit hear?"},
+        ),
+        pdf="results/figures/attribution.pdf",
+        csv="results/tables/figure_attribution.csv",
+    log:
+        "results/logs/draw_attribution.log",
+    benchmark:
+        "results/benchmarks/draw_attribution.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
+    params:
+        code=code_of("draw_attribution"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_attribution.py" --attribution {input.attribution:q}'
+        " --check {input.check:q} --tuning {input.tuning:q} --masks {input.masks:q}"
+        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q}"
+        " --options {params.options:q} 2>&1 | tee {log:q}"
 
 
 rule draw_few_trials:

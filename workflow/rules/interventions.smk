@@ -5,6 +5,8 @@
 #                                                     latents and cells instead of units
 #         results/interventions/all-without/{hook}/   the same for genotype, over held-out mice, and
 #                                                     what identity alone would tell of it
+#         results/interventions/{cohort}/{hook}/explained/   sentences of units, the decoder on
+#                                                     sentences alone, units' cells, deletions
 
 
 rule ablate_units:
@@ -76,6 +78,42 @@ rule ablate_genotype:
         'python "$SCRIPTS/ablate_genotype.py" --decoders {params.decoders:q}'
         " --dictionaries {params.dictionaries:q} --units {input.units:q} --tensors {input.tensors:q}"
         " --out results/interventions/all-without/{wildcards.hook}"
+        " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
+
+
+rule explain_units:
+    input:
+        decoder=DECODER,
+        dictionary=DICTIONARY,
+        units="results/units/{cohort}/{hook}/units.csv",
+        tuning="results/units/{cohort}/{hook}/tuning.csv",
+        tensors=cohort_tensors,
+    output:
+        descriptions="results/interventions/{cohort}/{hook}/explained/descriptions.csv",
+        rewriting="results/interventions/{cohort}/{hook}/explained/rewriting.csv",
+        attribution="results/interventions/{cohort}/{hook}/explained/attribution.csv",
+        check="results/interventions/{cohort}/{hook}/explained/attribution_check.csv",
+        tuning="results/interventions/{cohort}/{hook}/explained/tuning.csv",
+        notes="results/interventions/{cohort}/{hook}/explained/attribution.json",
+    log:
+        "results/logs/explain_units/{cohort}-{hook}.log",
+    benchmark:
+        "results/benchmarks/explain_units/{cohort}-{hook}.tsv"
+    conda:
+        "../../envs/interventions.yaml"
+    threads: config["threads"]["interventions"]
+    resources:
+        mem_mb=cohort_memory,
+        runtime=cohort_minutes,
+    params:
+        code=code_of("explain_units"),
+        options=as_json(config["attribution"]),
+        threads=config["threads"]["interventions"],
+    shell:
+        'python "$SCRIPTS/explain_units.py" --decoder results/decoders/{wildcards.cohort:q}'
+        " --dictionary results/dictionaries/{wildcards.cohort:q}/{wildcards.hook}"
+        " --units {input.units:q} --tuning {input.tuning:q} --tensors {input.tensors:q}"
+        " --out results/interventions/{wildcards.cohort:q}/{wildcards.hook}/explained"
         " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
 
 

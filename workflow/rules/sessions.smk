@@ -2,6 +2,7 @@
 # needs   the configuration; NWB files of a folder or a catalogue, read in place
 # makes   results/sessions/catalogue.tsv, excluded.csv   by the main process, where they changed
 #         results/sessions/{session}.nwb, .truth.npz     simulated sessions and what was planted
+#         results/sessions/masks/{session}.csv           where its cells lie, from its NWB file
 #         results/sessions/allen.tsv                     what the Allen API has, asked for once
 #         results/sessions/allen/{session}.nwb           sessions fetched from it
 #         results/sessions/allen/{session}_events.npz    their events, where they are asked for
@@ -35,6 +36,27 @@ rule simulate_session:
         'python "$SCRIPTS/simulate_session.py" --session {wildcards.session:q}'
         " --options {params.options:q} --out {output.nwb:q} --truth {output.truth:q}"
         " 2>&1 | tee {log:q}"
+
+
+rule export_masks:
+    input:
+        nwb=nwb_of_session,
+    output:
+        "results/sessions/masks/{session}.csv",
+    log:
+        "results/logs/export_masks/{session}.log",
+    benchmark:
+        "results/benchmarks/export_masks/{session}.tsv"
+    conda:
+        "../../envs/sessions.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
+    params:
+        code=code_of("export_masks"),
+    shell:
+        'python "$SCRIPTS/export_masks.py" --nwb {input.nwb:q} --out {output:q} 2>&1 | tee {log:q}'
 
 
 rule fetch_catalogue:

@@ -28,6 +28,10 @@ TABLES = (
     "patching",
     "genotype",
     "mediators",
+    "descriptions",
+    "rewriting",
+    "attribution",
+    "attribution_check",
     "ground_truth",
     "excluded",
 )

@@ -12,6 +12,9 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "units": tuple("panel kind unit condition place value low high p n text".split()),
     "receptive_fields": tuple("panel kind latent cell place time_s value text".split()),
+    "attribution": tuple(
+        "panel kind variable unit cell condition place value low high p n text".split()
+    ),
     "few_trials": tuple("panel kind model place value low high n text".split()),
     "dictionaries": tuple("panel kind dictionary width k place value low high n text".split()),
     "steering": tuple(

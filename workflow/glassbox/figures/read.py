@@ -12,7 +12,8 @@ from glassbox.tables import COLUMNS
 NUMBERS = frozenset(
     "value ci_low ci_high chance n fvu l0 score effect_size p q density osi dsi response sem "
     "n_units strength baseline drop control_low control_high control_median n_controls "
-    "selectivity count width k seed unit difference dose before after gain relabelings".split()
+    "selectivity count width k seed unit difference dose before after gain relabelings cell weight "
+    "share rank n_cells activation auroc r2 ceiling".split()
 )
 # Names of columns that are numbers elsewhere.
 TEXTS_OF = {"comparisons": frozenset({"baseline"}), "genotype": frozenset({"baseline"})}
