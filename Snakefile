@@ -38,6 +38,7 @@ localrules:
     receptive_fields,
     few_trials,
     comparisons,
+    readability,
     dictionaries,
     units,
     interventions,

@@ -30,6 +30,8 @@ ASIDE = {
     "fit_few_trials",
     "draw_few_trials",
     "draw_dictionaries",
+    "probe_layers",
+    "draw_readability",
     "verify_results",
 }
 ASIDE |= {"fetch_catalogue", "fetch_session", "fetch_events"}

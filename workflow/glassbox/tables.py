@@ -52,6 +52,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "tuning": tuple(
         "cohort level seed fold hook dictionary unit variable condition response sem n".split()
     ),
+    "probes": tuple(
+        "cohort level seed fold hook features probe k task metric value ci_low ci_high chance "
+        "n".split()
+    ),
     "ablation": tuple(
         "cohort level mouse session seed hook dictionary intervention ablation selected_for "
         "measured_on control n_units strength metric value baseline drop ci_low ci_high p "

@@ -144,6 +144,8 @@ ABLATIONS = [*ABLATED, *GENOTYPE]
 # traced back to cells from the latents.
 EXPLAINED = [name for name in ABLATED if name == "all"] or ABLATED
 TRACED = EXPLAINED if HOOK == "latents" else []
+# What is asked of every layer is asked of one cohort: that of all mice, else the first.
+PROBED = ["all"] if "all" in COHORTS else ABLATED[:1]
 SCORED = ABLATED if SIMULATED else []  # against the simulator's truth
 RELABELLED = [name for name in COHORTS if name == "all"]  # exists where there are two Cre lines
 GROUND_TRUTH = [

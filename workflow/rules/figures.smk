@@ -447,6 +447,49 @@ rule comparisons:
         rules.draw_dictionaries.output,
 
 
+PROBES = each("results/units/{cohort}/{hook}/probes.csv", cohort=PROBED, hook=HOOK)
+
+
+rule draw_readability:
+    input:
+        tables=PROBES,
+    output:
+        png=report(
+            "results/figures/readability.png",
+            caption="../../report/readability.rst",
+            category="Figures",
+            labels={
+                "figure": "readability",
+                "question": "Where is a variable readable, and by how few features?",
+            },
+        ),
+        pdf="results/figures/readability.pdf",
+        csv="results/tables/figure_readability.csv",
+    log:
+        "results/logs/draw_readability.log",
+    benchmark:
+        "results/benchmarks/draw_readability.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
+    params:
+        code=code_of("draw_readability"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_readability.py" --tables {input.tables:q} --pdf {output.pdf:q}'
+        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+# Not part of the main job: it probes every layer of the widest cohort's decoders.
+rule readability:
+    input:
+        PROBES,
+        rules.draw_readability.output,
+
+
 rule tables:
     input:
         rules.assemble_tables.output,

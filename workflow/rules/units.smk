@@ -1,6 +1,7 @@
 # 5 · units
 # needs   results/dictionaries/{cohort}/{hook}/, unit activations on the selection trials
 # makes   results/units/{cohort}/{hook}/    tuning and selectivity of every unit that is alive
+#         results/units/{cohort}/{hook}/probes.csv    of every layer, on demand
 #         results/units/{hook}/             simulated: claims scored against the truth;
 #                                           false genotype claims on relabelled mice
 
@@ -91,6 +92,36 @@ rule relabel_mice:
     shell:
         'python "$SCRIPTS/relabel_mice.py" --dictionary results/dictionaries/all/{wildcards.hook}'
         " --out {output:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+# Not made by default: snakemake readability.
+rule probe_layers:
+    input:
+        DICTIONARY,
+        decoder=DECODER,
+        tensors=cohort_tensors,
+    output:
+        "results/units/{cohort}/{hook}/probes.csv",
+    log:
+        "results/logs/probe_layers/{cohort}-{hook}.log",
+    benchmark:
+        "results/benchmarks/probe_layers/{cohort}-{hook}.tsv"
+    conda:
+        "../../envs/interventions.yaml"
+    threads: config["threads"]["units"]
+    resources:
+        mem_mb=cohort_memory,
+        runtime=by_attempt(120),
+    params:
+        code=code_of("probe_layers"),
+        level=level_of,
+        seed=config["units"]["seed"],
+        threads=config["threads"]["units"],
+    shell:
+        'python "$SCRIPTS/probe_layers.py" --decoder results/decoders/{wildcards.cohort:q}'
+        " --dictionary results/dictionaries/{wildcards.cohort:q}/{wildcards.hook}"
+        " --tensors {input.tensors:q} --hook {wildcards.hook} --level {params.level:q}"
+        " --seed {params.seed} --threads {params.threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule units:

@@ -17,6 +17,7 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "few_trials": tuple("panel kind model place value low high n text".split()),
     "dictionaries": tuple("panel kind dictionary width k place value low high n text".split()),
+    "readability": tuple("panel kind task reader place value low high n text".split()),
     "steering": tuple(
         "panel kind variable control asked moved_to place value low high n text".split()
     ),
@@ -29,5 +30,5 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
 
 TEXTS = frozenset(
     "panel kind shown level model mouse cre_line condition session task selected_for measured_on "
-    "true predicted control dictionary variable asked moved_to source text".split()
+    "true predicted control dictionary variable reader asked moved_to source text".split()
 )
