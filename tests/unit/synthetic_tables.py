@@ -57,7 +57,7 @@ class Run:
             "steering": self.steering(),
             "patching": [],
             "genotype": self.genotype_beside_identity() if self.genotype else [],
-            "mediators": [],
+            "mediators": self.mediators(),
             "descriptions": self.descriptions(),
             "rewriting": self.rewriting(),
             **self.attribution(),
@@ -326,14 +326,21 @@ class Run:
         rng = self.rng
         strong = 0.6 if chosen == measured else 0.1
         base = TRUE_ACCURACY.get(measured, 0.8)
-        for intervention in ("spliced", "error_preserving"):
+        kinds = [("spliced", "zero", 1.0), ("error_preserving", "zero", 1.0)]
+        if chosen == measured:
+            kinds.append(("spliced", "keep_mean", 1.0))
+            kinds += [("error_preserving", "zero", strength) for strength in (0.5, 2.0)]
+        for intervention, ablation, strength in kinds:
             for control, scale in (
                 ("target", strong),
                 ("other_variable", 0.12),
                 ("top_energy", 0.3),
             ):
+                if strength != 1 and control != "target":
+                    continue
                 drop = scale * base * n_units / (n_units + 12) + rng.normal(0, 0.01)
-                matched = control == "target" and n_units <= 32
+                drop *= strength
+                matched = control == "target" and n_units <= 32 and strength == 1
                 yield self._fit(
                     cohort,
                     level,
@@ -341,12 +348,12 @@ class Run:
                     mouse=mouse,
                     session=self.session.get(mouse, ""),
                     intervention=intervention,
-                    ablation="zero",
+                    ablation=ablation,
                     selected_for=chosen,
                     measured_on=measured,
                     control=control,
                     n_units=n_units,
-                    strength=1.0,
+                    strength=strength,
                     metric="accuracy",
                     value=base - drop,
                     baseline=base,
@@ -360,6 +367,30 @@ class Run:
                     n_controls=200 if matched else 0,
                     selectivity=drop - 0.1 if control == "target" else None,
                 )
+
+    def mediators(self):
+        for cohort, level, _ in self.cohorts():
+            for s in self.seeds:
+                for variable in CLASSES:
+                    for n_cells in (1, 4, 16):
+                        base, drop = TRUE_ACCURACY.get(variable, 0.8), 0.03 * n_cells
+                        yield {
+                            "cohort": cohort,
+                            "level": level,
+                            "seed": s,
+                            "hook": "latents",
+                            "mediator": "cells",
+                            "n_parts": n_cells,
+                            "selected_for": variable,
+                            "measured_on": variable,
+                            "metric": "accuracy",
+                            "value": base - drop,
+                            "baseline": base,
+                            "drop": drop,
+                            "ci_low": drop - 0.02,
+                            "ci_high": drop + 0.02,
+                            "n": 100,
+                        }
 
     def steering(self):
         for cohort, level, _ in self.cohorts():

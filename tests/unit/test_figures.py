@@ -20,6 +20,8 @@ from glassbox.figures import (
     decoding_panels,
     genotype,
     insertion,
+    necessity,
+    necessity_panels,
     steering,
     steering_panels,
     units,
@@ -43,12 +45,14 @@ MODULES = {
     "insertion": insertion,
     "units": units,
     "ablation": ablation,
+    "necessity": necessity,
     "steering": steering,
     "genotype": genotype,
 }
 PANELS = {  # where they stand apart
     "decoding": decoding_panels,
     "ablation": ablation_panels,
+    "necessity": necessity_panels,
     "steering": steering_panels,
 }
 DRAWS = {name: PANELS.get(name, module).draw for name, module in MODULES.items()}
@@ -57,6 +61,7 @@ TAKES = {
     "insertion": ("insertion", "decoding"),
     "units": ("units", "tuning"),
     "ablation": ("ablation", "confusion"),
+    "necessity": ("ablation", "mediators", "confusion"),
     "steering": ("steering",),
     "genotype": ("genotype",),
 }
@@ -332,6 +337,34 @@ def test_steering_by_dose_is_the_share_of_units_that_moved_the_decoder(cohort):
         units = steered(cohort, "target", row["place"])
         assert row["value"] == pytest.approx(np.mean([u["moved"] == "true" for u in units]))
         assert row["low"] < row["value"] <= row["high"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "intervention", "ablated"),
+    [("without", "error_preserving", "zero"), ("only", "spliced", "keep_mean")],
+)
+def test_necessity_and_sufficiency_are_the_accuracy_of_the_table(
+    cohort, kind, intervention, ablated
+):
+    drawn = [r for r in rows_of("necessity", cohort) if r.get("panel") == "number_direction"]
+    wanted = {"cohort": "all", "control": "target", "selected_for": "direction"}
+    wanted |= {"measured_on": "direction", "intervention": intervention, "ablation": ablated}
+    table = [r for r in of_table(cohort, "ablation", **wanted) if float(r["strength"]) == 1]
+    for n_units in (1, 4, 16):
+        its = [r for r in table if r["n_units"] == str(n_units)]
+        point = next(r for r in drawn if (r["kind"], r["place"]) == (kind, n_units))
+        assert point["value"] == pytest.approx(np.mean([float(r["value"]) for r in its]))
+        band = next(r for r in drawn if (r["kind"], r["place"]) == (f"{kind}_matched", n_units))
+        ends = [float(r["baseline"]) - float(r["control_high"]) for r in its]
+        assert band["low"] == pytest.approx(np.mean(ends))
+
+
+def test_the_curve_over_the_share_taken_away_begins_at_the_whole_decoder(cohort):
+    rows = [r for r in rows_of("necessity", cohort) if r.get("panel") == "strength_direction"]
+    curve = {r["place"]: r["value"] for r in rows if r["kind"] == "without"}
+    clean = next(r["value"] for r in rows if r["kind"] == "clean")
+    assert set(curve) == {0, 0.5, 1, 2} and curve[0] == pytest.approx(clean)
+    assert len({r["n_units"] for r in rows if r["kind"] == "without"}) == 1
 
 
 def test_confusion_rows_sum_to_one(cohort):

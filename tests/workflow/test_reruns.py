@@ -18,10 +18,12 @@ TABLES_AND_FIGURES = {
     "draw_insertion",
     "draw_units",
     "draw_ablation",
+    "draw_necessity",
     "draw_steering",
     "draw_genotype",
 }
-FIGURES = "decoding insertion units ablation steering genotype receptive_fields attribution".split()
+FIGURES = "decoding insertion units ablation necessity steering genotype receptive_fields".split()
+FIGURES += ["attribution"]
 EXPLANATIONS = {"explain_units", "draw_attribution"}
 ABLATIONS = {"ablate_units", "ablate_genotype"}
 # Scripts of targets that the main job does not make, so that the tiny run does not run them.

@@ -11,7 +11,7 @@ TABLES = (
 )
 # What a table may hold is checked where tables are joined: another schema, another check.
 TABLE_SCHEMAS = sha256_of_folder(HOUSE / "schemas" / "tables")[:16]
-FIGURES = ["decoding", "insertion", "units", "ablation", "steering"]
+FIGURES = ["decoding", "insertion", "units", "ablation", "necessity", "steering"]
 # One cohort's receptive fields are drawn, for one is enough to see: the first mouse's.
 FIELDS_OF = [
     name
@@ -230,6 +230,42 @@ rule draw_ablation:
         'python "$SCRIPTS/draw_ablation.py" --ablation {input.ablation:q}'
         " --confusion {input.confusion:q} --pdf {output.pdf:q} --png {output.png:q}"
         " --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_necessity:
+    input:
+        ablation="results/tables/ablation.csv",
+        mediators="results/tables/mediators.csv",
+        confusion="results/tables/confusion.csv",
+    output:
+        png=report(
+            "results/figures/necessity.png",
+            caption="../../report/necessity.rst",
+            category="Figures",
+            labels={
+                "figure": "necessity",
+                "question": "Are a variable's units needed, and do they suffice?",
+            },
+        ),
+        pdf="results/figures/necessity.pdf",
+        csv="results/tables/figure_necessity.csv",
+    log:
+        "results/logs/draw_necessity.log",
+    benchmark:
+        "results/benchmarks/draw_necessity.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
+    params:
+        code=code_of("draw_necessity"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_necessity.py" --ablation {input.ablation:q}'
+        " --mediators {input.mediators:q} --confusion {input.confusion:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
 
 
 rule draw_steering:

@@ -100,7 +100,7 @@ def _dose_of_matrix(rows: pd.DataFrame) -> int:
     own = rows[(rows.selected_for == rows.measured_on) & (rows.control == "target")]
     if own.empty:
         return 0
-    own = pd.concat([_at_doses_of_all_fits(of_one) for _, of_one in own.groupby("selected_for")])
+    own = pd.concat([at_doses_of_all_fits(of_one) for _, of_one in own.groupby("selected_for")])
     for candidates in (own[own.n_controls > 0], own):
         doses = [set(of_one.n_units) for _, of_one in candidates.groupby("selected_for")]
         shared = set.intersection(*doses) if len(doses) == own.selected_for.nunique() else set()
@@ -109,7 +109,7 @@ def _dose_of_matrix(rows: pd.DataFrame) -> int:
     return int(own.n_units.max())
 
 
-def _at_doses_of_all_fits(target: pd.DataFrame) -> pd.DataFrame:
+def at_doses_of_all_fits(target: pd.DataFrame) -> pd.DataFrame:
     """The rows at doses that every cohort and seed has, so that a mean is over all of them.
 
     The largest dose is all units that were selected, and seeds differ in that. All rows where
@@ -174,7 +174,7 @@ def _dose_response(
                     "value": drop,
                     "n": fit,
                 }
-        for n_units, its in _at_doses_of_all_fits(target).groupby("n_units"):
+        for n_units, its in at_doses_of_all_fits(target).groupby("n_units"):
             matched = its[its.n_controls > 0]
             yield where | {
                 "kind": "target",
@@ -194,7 +194,7 @@ def _dose_response(
                     "high": matched.control_high.mean(),
                     "n": matched.n_controls.min(),
                 }
-    strong = _at_doses_of_all_fits(_at(rows, measured, measured, "top_energy"))
+    strong = at_doses_of_all_fits(_at(rows, measured, measured, "top_energy"))
     strong = strong.groupby("n_units")["drop"].mean()
     for n_units, drop in strong.items():
         where = {"panel": panel, "selected_for": measured, "measured_on": measured}
