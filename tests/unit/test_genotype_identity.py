@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
+from glassbox.decoders.model import new_decoder
+from glassbox.decoders.poyo_plus_options import PoyoPlusOptions
+from glassbox.decoders.targets import targets_of
 from glassbox.interventions.beside_identity import (
     ACCURACY,
     CHOSEN,
@@ -24,11 +30,14 @@ from glassbox.interventions.identity import (
     SOURCES,
     SessionIdentity,
     identity_features,
+    identity_of,
     unreadable,
 )
 from glassbox.interventions.mouse_features import MouseFeatures, by_condition
 from glassbox.interventions.options import InterventionOptions
 from glassbox.interventions.probe import relabelings
+from tiny_trials import CLASSES
+from tiny_trials import OPTIONS as TINY
 
 LINES = np.array([0, 0, 0, 0, 1, 1, 1, 1] * 3)
 FOLDS = np.repeat([0, 1, 2], 8)
@@ -173,6 +182,35 @@ def test_identity_holds_no_trial_and_weighs_its_sources_the_same():
     assert not features[AREA].read.any() and not features[DEPTH].read.any()
     moments = features[ALL_IDENTITY].training
     assert np.trace(moments.second.mean(0)) == pytest.approx(3)  # three sources vary, 1 each
+
+
+@pytest.mark.parametrize("kind", ["identity_keyed", "poyo_plus"])
+def test_identity_is_all_that_a_decoder_fits_to_a_session_and_nothing_of_another(kind):
+    sizes = PoyoPlusOptions(dim=8, head_dim=8, depth=1, cross_heads=2, self_heads=2)
+    options = replace(TINY, decoder=kind, poyo_plus=sizes)
+    classes = {task: len(values) for task, values in CLASSES.items()}
+    targets = targets_of(options, tuple(CLASSES), classes)
+    model = new_decoder(options, {"a": np.arange(6), "b": np.arange(10, 14)}, targets)
+    model.draw(0)
+    before = identity_of(model, "a", "m", "A", "VISp", 175.0)
+    assert before.n_cells == 6 and len(before.session_vector) == (8 if kind == "poyo_plus" else 0)
+    own = dict(model.named_parameters())
+    with torch.no_grad():
+        for name in set(own) - set(model.cell_parameters("a")):
+            own[name].add_(1.0)
+        model.scaling("b").mean.add_(1.0)
+    after = identity_of(model, "a", "m", "A", "VISp", 175.0)
+    for name in ("unit_vectors", "session_vector", "rate"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    with torch.no_grad():
+        for name in model.cell_parameters("a"):
+            own[name].add_(1.0)
+        model.scaling("a").mean.add_(1.0)
+    after = identity_of(model, "a", "m", "A", "VISp", 175.0)
+    moved = after.unit_vectors - before.unit_vectors
+    np.testing.assert_allclose(moved, np.repeat([1, 0], len(moved) // 2), atol=1e-5)  # not spread
+    np.testing.assert_allclose(after.session_vector - before.session_vector, 1, atol=1e-5)
+    np.testing.assert_allclose(after.rate - before.rate, [1, 0, 0, 0], atol=1e-5)
 
 
 def test_a_mouse_of_two_sessions_has_their_mean():
