@@ -13,7 +13,7 @@ from pathlib import Path
 from workflow_files import Checkout, environment
 
 SHORT_WAITS = (
-    *("--slurm-no-account", "--slurm-status-command", "squeue"),  # the cluster keeps no accounts
+    "--slurm-no-account",  # the cluster keeps none
     *("--slurm-init-seconds-before-status-checks", "2"),
 )
 LONGEST_S = 1800
@@ -114,7 +114,7 @@ def as_documented(checkout: Checkout, *arguments: str, **variables: str) -> Slur
     command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm"]
     with output.open("w") as file:
         process = subprocess.Popen(
-            [*command, "--configfile", "tiny.yaml", *arguments],
+            [*command, *arguments, "--configfile", "tiny.yaml"],
             cwd=checkout.root,
             env=environment(**variables),
             stdout=file,

@@ -17,8 +17,8 @@ from workflow_files import ROOT, bytes_of, environment
 
 PROFILE = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
 GROUPS = dict(group.split("=") for group in PROFILE["groups"])
-# What is computed, as opposed to what is drawn, timed and logged.
-COMPUTED = ("tables", "tensors", "decoders", "dictionaries", "units", "interventions")
+# All but what is timed and logged.
+MADE = ("tables", "figures", "tensors", "decoders", "dictionaries", "units", "interventions")
 
 
 def test_every_rule_of_the_profile_exists_and_every_figure_is_drawn_in_one_job():
@@ -133,11 +133,11 @@ def unlike(here: Path, there: Path, but: str = "no such name") -> set[str]:
 def test_a_run_through_sbatch_makes_the_bytes_of_a_local_run(
     slurm_cluster, checkout, tiny_run, groups
 ):
-    """Every table, weight and activation is compared."""
+    """Every table, figure, weight and activation is compared."""
     said = submitted(checkout, *(["--groups", *groups] if groups else [])).ends_well()
     assert said.count("has been submitted with SLURM jobid") > 20
     assert groups or "Submitted array job" in said
-    for folder in COMPUTED:
+    for folder in MADE:
         assert not unlike(tiny_run.checkout.results / folder, checkout.results / folder), folder
     assert not checkout.jobs("--configfile", "tiny.yaml"), "a local run finds nothing left to do"
     recorded_as_a_local_run_is(checkout, tiny_run.checkout)
@@ -177,11 +177,13 @@ def test_a_site_sets_its_account_and_partition_and_runs_the_command_of_the_readm
     subprocess.run(["scancel", job], check=True, timeout=60)
     run.ends_well()
     asked = ["sacct", "-XPn", "--format=JobIdRaw,State,Account,Partition", "--name", run.name()]
-    kept = subprocess.check_output(asked, text=True, timeout=60).split()
-    first, second = (f"{job}|CANCELLED", f"{int(job) + 1}|COMPLETED")
-    assert [line.partition("|")[0] for line in kept] == [job, str(int(job) + 1)], kept
-    assert first in kept[0] and second in kept[1], kept
-    assert all(line.endswith(f"{ACCOUNT}|{PARTITION}") for line in kept), kept
+    kept = [
+        line.split("|")
+        for line in subprocess.check_output(asked, text=True, timeout=60).splitlines()
+    ]
+    states = [(number, state.split()[0]) for number, state, *_ in kept]  # CANCELLED by whom
+    assert states == [(job, "CANCELLED"), (str(int(job) + 1), "COMPLETED")], kept
+    assert all(line[2:] == [ACCOUNT, PARTITION] for line in kept), kept
     assert planted.runs_of("convert_session") == 2
 
 
