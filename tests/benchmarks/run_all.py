@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "decoder_speed": (),
     "decoder_scaling": ("--most-sessions", "100"),
     "dictionary_speed": (),
+    "ablation_speed": (),
     "workflow_overhead": (),
 }
 
