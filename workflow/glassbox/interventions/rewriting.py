@@ -35,7 +35,7 @@ from glassbox.units.activations import DictionaryFolder
 from glassbox.units.describe import SELECTION, TRAIN, condition_means, trials_of
 from glassbox.units.descriptions import Description
 
-SHUFFLES = 10
+SHUFFLES = 5
 RESAMPLES = 1000
 METRICS = ("accuracy", "log_probability", "agreement")
 AT_ONCE = 256  # trials
