@@ -267,6 +267,8 @@ class Run:
                     "density": rng.uniform(0.01, 0.3),
                     "osi": rng.random() if variable == "direction" else None,
                     "dsi": rng.random() if variable == "direction" else None,
+                    "partner_correlation": 0.1 + u % 9 / 10,
+                    "partner_chance": 0.25,
                 }
             )
             for condition, response in zip(CLASSES[variable], values, strict=True):

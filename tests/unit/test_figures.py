@@ -16,6 +16,7 @@ from glassbox.errors import UserError
 from glassbox.figures import (
     ablation,
     ablation_panels,
+    agreement,
     decoding,
     decoding_panels,
     genotype,
@@ -48,6 +49,7 @@ MODULES = {
     "necessity": necessity,
     "steering": steering,
     "genotype": genotype,
+    "agreement": agreement,
 }
 PANELS = {  # where they stand apart
     "decoding": decoding_panels,
@@ -64,6 +66,7 @@ TAKES = {
     "necessity": ("ablation", "mediators", "confusion"),
     "steering": ("steering",),
     "genotype": ("genotype",),
+    "agreement": ("units",),
 }
 NAMES = tuple(MODULES)
 
@@ -439,3 +442,15 @@ def _frame(rows, chosen, measured):
 
     frame = pd.DataFrame([r for r in rows if r.get("panel") == "matrix"])
     return frame[(frame.selected_for == chosen) & (frame.measured_on == measured)]
+
+
+def test_the_agreement_of_units_counts_every_unit_of_every_seed_once(cohort):
+    rows = pd.DataFrame(rows_of("agreement", cohort))
+    (title,) = rows[(rows.kind == "title") & (rows.panel == "every")].itertuples()
+    units = of_table(cohort, "units", cohort="all", variable="direction")
+    assert title.n == len(units)
+    found = [float(row["partner_correlation"]) for row in units]
+    assert title.value == pytest.approx(np.mean(np.array(found) > 0.25))
+    assert rows[rows.kind == "bar"].value.sum() == pytest.approx(1)
+    (every,) = rows[rows.variable == "all living units"].itertuples()
+    assert every.value == pytest.approx(np.median(found))

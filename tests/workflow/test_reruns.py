@@ -34,6 +34,7 @@ ASIDE = {
     "draw_dictionaries",
     "probe_layers",
     "draw_readability",
+    "draw_agreement",
     "verify_results",
 }
 ASIDE |= {"fetch_catalogue", "fetch_session", "fetch_events"}

@@ -19,6 +19,7 @@ FIELDS_OF = [
     if cohort.level == "mouse" and config["decoders"].get("decoder") != "poyo_plus"
 ][:1]
 FIGURES += ["receptive_fields" for _ in FIELDS_OF]
+FIGURES += ["agreement" for _ in config["decoders"]["seeds"][1:2]]  # of units, over seeds
 FIGURES += ["genotype" for _ in GENOTYPE]  # where mice of two lines can be held out
 # Units are drawn with their cells of one cohort and session: the first.
 SHOWN_SESSION = [session for cohort in TRACED[:1] for session in COHORTS[cohort].body[:1]]
@@ -195,6 +196,39 @@ rule draw_units:
         'python "$SCRIPTS/draw_units.py" --units {input.units:q} --tuning {input.tuning:q}'
         " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q}"
         " --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_agreement:
+    input:
+        units="results/tables/units.csv",
+    output:
+        png=report(
+            "results/figures/agreement.png",
+            caption="../../report/agreement.rst",
+            category="Figures",
+            labels={
+                "figure": "agreement",
+                "question": "Are the same units found again from another seed?",
+            },
+        ),
+        pdf="results/figures/agreement.pdf",
+        csv="results/tables/figure_agreement.csv",
+    log:
+        "results/logs/draw_agreement.log",
+    benchmark:
+        "results/benchmarks/draw_agreement.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
+    params:
+        code=code_of("draw_agreement"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_agreement.py" --units {input.units:q} --pdf {output.pdf:q}'
+        " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
 
 
 rule draw_ablation:

@@ -18,6 +18,7 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
     "few_trials": tuple("panel kind model place value low high n text".split()),
     "dictionaries": tuple("panel kind dictionary width k place value low high n text".split()),
     "readability": tuple("panel kind task reader place value low high n text".split()),
+    "agreement": tuple("panel kind variable value low high n text".split()),
     "steering": tuple(
         "panel kind variable control asked moved_to place value low high n text".split()
     ),

@@ -13,7 +13,8 @@ NUMBERS = frozenset(
     "value ci_low ci_high chance n fvu l0 score effect_size p q density osi dsi response sem "
     "n_units strength baseline drop control_low control_high control_median n_controls "
     "selectivity count width k seed unit difference dose before after gain relabelings cell weight "
-    "share rank n_parts n_cells activation auroc r2 ceiling".split()
+    "share rank n_parts n_cells activation auroc r2 ceiling partner_correlation "
+    "partner_chance".split()
 )
 # Names of columns that are numbers elsewhere.
 TEXTS_OF = {"comparisons": frozenset({"baseline"}), "genotype": frozenset({"baseline"})}
