@@ -415,6 +415,33 @@ def test_a_matched_drop_is_what_its_set_costs(run):
     assert found == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("ablation", EVERY)
+@pytest.mark.parametrize("held", [1, 5, 4096])
+def test_doses_read_together_say_what_each_says_alone(run, ablation, held, monkeypatch):
+    monkeypatch.setattr("glassbox.interventions.effects.SETS_HELD", held)
+    rng = np.random.default_rng(0)
+    plans = [
+        DosePlan(
+            n,
+            {("target", "direction"): np.arange(n), ("top_energy", ""): np.arange(n) + 9},
+            {"direction": np.stack([rng.choice(20, n, replace=False) for _ in range(3)])},
+        )
+        for n in (1, 2, 5)
+    ]
+    test = run.trials.in_part(2)
+    how = "error_preserving", ablation, 3
+    whole = effects_of([(run, test, plans)], *how)
+    for plan in plans:
+        alone = effects_of([(run, test, [plan])], *how)
+        for key, drop in alone.drop.items():
+            np.testing.assert_allclose(whole.drop[key], drop, atol=1e-5)
+        for key, drops in alone.matched_drop.items():
+            np.testing.assert_allclose(whole.matched_drop[key], drops, atol=1e-4)
+        assert (
+            alone.drop and alone.matched_drop and alone.said_after.keys() <= whole.said_after.keys()
+        )
+
+
 @pytest.mark.parametrize("intervention", ["spliced", "error_preserving"])
 @pytest.mark.parametrize("ablation", EVERY)
 def test_every_ablation_has_the_same_baseline_and_controls(run, intervention, ablation):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from glassbox.interventions.runs import Run
 from glassbox.tensors.splits import SELECTION
 
 NOTHING = np.zeros((1, 0), dtype=np.int64)
+SETS_HELD = 4096  # of which all trials' answers are held at once: 18 bytes each for two tasks
 
 
 @dataclass(frozen=True)
@@ -102,22 +103,73 @@ def _effects_of_fold(
     passes = {"": clean}
     if ablation == RESAMPLE:
         passes = _resampled(run, trials, clean, {v for plan in plans for v in plan.matched})
-    for plan in plans:
-        for variable, version in passes.items():
-            part = plan.of_variable(variable) if ablation == RESAMPLE else plan
-            sets = [*part.named.values()]
-            if not sets:
-                continue
-            places = {key: place for place, key in enumerate(part.named)}
-            controls = {}
-            for chosen, matched in part.matched.items():
-                if 0 < n_controls <= len(matched):
-                    controls[chosen] = slice(len(sets), len(sets) + len(matched))
-                    sets.extend(matched)
-            asked = version, run.suffix, trials.labels, np.stack(sets)
-            after = say(*asked, intervention, ablation, strength)
-            _note(effects, part, run.tasks, after, places, controls)
+    for variable, version in passes.items():
+        parts = [plan.of_variable(variable) if ablation == RESAMPLE else plan for plan in plans]
+        for some in _together([_Asked.of(part, n_controls) for part in parts if part.named]):
+            sets = padded([units for asked in some for units in asked.sets])
+            after = say(version, run.suffix, trials.labels, sets, intervention, ablation, strength)
+            first = 0
+            for asked in some:
+                of_dose = after.take(slice(first, first + len(asked.sets)))
+                _note(effects, asked, run.tasks, of_dose)
+                first += len(asked.sets)
     return effects
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The sets of one dose that are evaluated.
+
+    Attributes:
+        n_units: size of every set.
+        sets: units of each, (n_units,).
+        places: which are the named ones, by (control, variable).
+        controls: which are a variable's matched sets.
+    """
+
+    n_units: int
+    sets: list[np.ndarray]
+    places: dict[tuple[str, str], int]
+    controls: dict[str, slice]
+
+    @classmethod
+    def of(cls, plan: DosePlan, n_controls: int) -> _Asked:
+        sets = [*plan.named.values()]
+        places = {key: place for place, key in enumerate(plan.named)}
+        controls = {}
+        for chosen, matched in plan.matched.items():
+            if 0 < n_controls <= len(matched):
+                controls[chosen] = slice(len(sets), len(sets) + len(matched))
+                sets.extend(matched)
+        return cls(plan.n_units, sets, places, controls)
+
+
+def _together(asked: Sequence[_Asked]) -> Iterator[list[_Asked]]:
+    """Doses in groups of so many sets that what is said of all can be held.
+
+    What a group costs beside its sets, preparing the trials, it costs once.
+    """
+    group: list[_Asked] = []
+    for one in asked:
+        if group and sum(len(a.sets) for a in group) + len(one.sets) > SETS_HELD:
+            yield group
+            group = []
+        group.append(one)
+    if group:
+        yield group
+
+
+def padded(sets: Sequence[np.ndarray]) -> np.ndarray:
+    """Sets of one unit or more, of any sizes, as one array: (sets, largest size).
+
+    A set that is smaller names its first unit again, which takes nothing more away.
+    """
+    size = max(len(units) for units in sets)
+    out = np.empty((len(sets), size), dtype=np.int64)
+    for row, units in zip(out, sets, strict=True):
+        row[: len(units)] = units
+        row[len(units) :] = units[0]
+    return out
 
 
 def _resampled(
@@ -137,21 +189,14 @@ def _resampled(
     return passes
 
 
-def _note(
-    effects: Effects,
-    plan: DosePlan,
-    tasks: Sequence[str],
-    after: Said,
-    places: dict[tuple[str, str], int],
-    controls: dict[str, slice],
-) -> None:
-    n_units = plan.n_units
+def _note(effects: Effects, asked: _Asked, tasks: Sequence[str], after: Said) -> None:
+    n_units, places = asked.n_units, asked.places
     for task in tasks:
         for metric in METRICS:
             drop = effects.before[task, metric][:, None] - after.metric(metric)[task]
             for (control, variable), place in places.items():
                 effects.drop[n_units, control, variable, task, metric] = drop[:, place]
-            for variable, of_sets in controls.items():
+            for variable, of_sets in asked.controls.items():
                 summed = np.nansum(drop[:, of_sets], axis=0, dtype=np.float64)
                 effects.matched_drop[n_units, variable, task, metric] = summed
         for (control, variable), place in places.items():

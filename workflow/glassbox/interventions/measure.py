@@ -26,6 +26,10 @@ class Said:
     def metric(self, name: str) -> dict[str, np.ndarray]:
         return {"accuracy": self.accuracy, "log_probability": self.log_probability}[name]
 
+    def take(self, sets: slice) -> Said:
+        kept = self.accuracy, self.log_probability, self.predicted
+        return Said(*({task: said[:, sets] for task, said in each.items()} for each in kept))
+
 
 def say(
     clean: CleanPass,
