@@ -362,6 +362,16 @@ def test_necessity_and_sufficiency_are_the_accuracy_of_the_table(
         assert band["low"] == pytest.approx(np.mean(ends))
 
 
+def test_what_cells_cost_is_drawn_off_the_whole_decoder_on_the_units_trials(cohort):
+    drawn = [r for r in rows_of("necessity", cohort) if r.get("panel") == "number_direction"]
+    clean = next(r["value"] for r in drawn if r["kind"] == "clean")
+    wanted = {"mediator": "cells", "selected_for": "direction", "measured_on": "direction"}
+    wanted |= {"cohort": "all", "metric": "accuracy", "n_parts": "4"}
+    drops = [float(r["drop"]) for r in of_table(cohort, "mediators", **wanted)]
+    point = next(r for r in drawn if (r["kind"], r["place"]) == ("cells", 4))
+    assert point["value"] == pytest.approx(clean - np.mean(drops))
+
+
 def test_the_curve_over_the_share_taken_away_begins_at_the_whole_decoder(cohort):
     rows = [r for r in rows_of("necessity", cohort) if r.get("panel") == "strength_direction"]
     curve = {r["place"]: r["value"] for r in rows if r["kind"] == "without"}

@@ -40,7 +40,8 @@ def numbers(
             yield from _by_number(its[its.strength == 1], variable, way)
             if way == WITHOUT:
                 yield from _by_strength(its, variable)
-        yield from _by_cells(cells[cells.selected_for == variable], variable)
+        clean = own[own.intervention == WAYS[WITHOUT][0]].baseline.mean()
+        yield from _by_cells(cells[cells.selected_for == variable], variable, clean)
         yield from _levels(own, confusion[confusion.cohort == cohort], variable)
     if variables:
         yield {"kind": "note", "text": _note(rows, cells)}
@@ -74,10 +75,22 @@ def _by_number(its: pd.DataFrame, variable: str, way: str) -> Iterator[dict[str,
             }
 
 
-def _by_cells(cells: pd.DataFrame, variable: str) -> Iterator[dict[str, Any]]:
+def _by_cells(cells: pd.DataFrame, variable: str, clean: float) -> Iterator[dict[str, Any]]:
+    """What the cells cost, off the whole decoder's accuracy on the units' trials.
+
+    Cells may be read on fewer trials (`interventions.steering_trials`), where the whole decoder
+    has another accuracy: only the drop is comparable.
+    """
     where = {"panel": NUMBER + variable, "variable": variable}
     for n_cells, its in cells.groupby("n_parts"):
-        yield where | {"kind": CELLS, "place": n_cells} | _summary(its)
+        yield where | {
+            "kind": CELLS,
+            "place": n_cells,
+            "value": clean - its["drop"].mean(),
+            "low": clean - its.ci_high.mean(),
+            "high": clean - its.ci_low.mean(),
+            "n": len(its),
+        }
 
 
 def _by_strength(its: pd.DataFrame, variable: str) -> Iterator[dict[str, Any]]:
@@ -117,7 +130,9 @@ def _note(rows: pd.DataFrame, cells: pd.DataFrame) -> str:
         text += f"at least {int(counts.min())} sets; no bar: no match. "
     if len(cells):
         text += (
-            "Cells: as many of the most tuned cells of each session show their mean time course. "
+            "Cells: as many of the most tuned cells of each session show their mean time course; "
+            f"what that costs in {counted(int(cells.n.median()), 'trial')}, off the whole "
+            "decoder's accuracy. "
         )
     return text + (
         "Below: accuracy by the share of the way from the activation to zero, above 1 the unit is "

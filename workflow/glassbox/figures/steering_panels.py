@@ -69,8 +69,8 @@ def _draw_rose(axes, rows: pd.DataFrame, letter: str) -> None:
     )
     axes.tick_params(pad=-2, labelsize=style.NOTE_PT)
     top = max(rows.value.max(), 0.1)
-    axes.set_yticks([top / 2, top], [f"{top / 2:.0%}", f"{top:.0%}"], fontsize=style.NOTE_PT)
-    axes.set_rlabel_position(202)  # opposite of what was asked
+    axes.set_yticks([top / 2, top], [f"{top / 2:.0%}", ""], fontsize=style.NOTE_PT)
+    axes.set_rlabel_position(157)  # away from what was asked, between two values
     axes.grid(lw=0.3)
     axes.spines["polar"].set_linewidth(0.4)
     style.panel_title(
