@@ -13,6 +13,7 @@ from glassbox.claims.decoding import decoded_better, kept_by_insertion
 from glassbox.claims.genotype import read_beyond_identity
 from glassbox.claims.judge import TABLES, judge
 from glassbox.claims.options import ClaimOptions
+from glassbox.claims.steering import fisher_greater, steered
 from glassbox.claims.units import selective_units
 from glassbox.errors import UserError
 from glassbox.figures.options import FiguresOptions
@@ -153,6 +154,45 @@ def test_an_ablation_must_pass_in_every_seed_that_can_be_tested():
 )
 def test_no_other_row_is_taken_for_the_primary_ablation(other):
     assert judged(ablated(p=0.9), ablated(64, **other)).p == 0.9
+
+
+def clamped(seed, moved, random, dose=1.0, units=10):
+    row = ALL | {"seed": float(seed), "fold": "0", "variable": "direction", "dose": dose}
+    for control, how_many in (("target", moved), ("random", random)):
+        for unit in range(units):
+            yield row | {"control": control, "unit": unit, "moved": str(unit < how_many).lower()}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "verdict"),
+    [
+        ([(9, 1)], HOLDS),
+        ([(9, 1), (4, 0)], FAILS),  # fewer than half, if more than at random
+        ([(9, 1), (6, 5)], FAILS),  # half, if no more than at random
+        ([(9, 1), (8, 2)], HOLDS),
+    ],
+)
+def test_units_steer_where_at_least_half_do_and_more_than_random_ones_in_every_seed(seeds, verdict):
+    rows = [row for seed, counts in enumerate(seeds) for row in clamped(seed, *counts)]
+    (claim,) = steered(pd.DataFrame(rows), OPTIONS, FIGURES)
+    assert claim.verdict == verdict
+    assert claim.p == max(one["p"] for one in claim.numbers["by_seed"])
+
+
+def test_units_are_judged_at_their_99th_percentile_alone():
+    rows = [*clamped(0, 2, 2), *clamped(0, 10, 0, dose=4.0)]
+    (claim,) = steered(pd.DataFrame(rows), OPTIONS, FIGURES)
+    assert claim.verdict == FAILS and claim.n["units"] == 10
+    assert list(steered(pd.DataFrame(clamped(0, 10, 0, dose=4.0)), OPTIONS, FIGURES)) == []
+
+
+@pytest.mark.parametrize("table", [(9, 10, 1, 10), (3, 7, 2, 9), (0, 4, 4, 4), (5, 5, 0, 5)])
+def test_fishers_p_is_scipys(table):
+    from scipy.stats import fisher_exact
+
+    a, n_a, b, n_b = table
+    expected = fisher_exact([[a, n_a - a], [b, n_b - b]], alternative="greater").pvalue
+    assert fisher_greater(*table) == pytest.approx(expected)
 
 
 def test_genotype_is_judged_on_mice_held_out():

@@ -9,6 +9,7 @@ rule judge_claims:
         insertion="results/tables/insertion.csv",
         units="results/tables/units.csv",
         ablation="results/tables/ablation.csv",
+        steering="results/tables/steering.csv",
         genotype="results/tables/genotype.csv",
     output:
         report(
@@ -34,7 +35,8 @@ rule judge_claims:
     shell:
         'python "$SCRIPTS/judge_claims.py" --comparisons {input.comparisons:q}'
         " --insertion {input.insertion:q} --units {input.units:q} --ablation {input.ablation:q}"
-        " --genotype {input.genotype:q} --out {output:q} --options {params.options:q} --figures {params.figures:q}"
+        " --steering {input.steering:q} --genotype {input.genotype:q} --out {output:q}"
+        " --options {params.options:q} --figures {params.figures:q}"
         " 2>&1 | tee {log:q}"
 
 

@@ -8,7 +8,7 @@ from glassbox.errors import user_errors
 
 def main(argv: list[str] | None = None) -> int:
     arguments = parser(__doc__)
-    for table in ("comparisons", "insertion", "units", "ablation", "genotype"):
+    for table in ("comparisons", "insertion", "units", "ablation", "steering", "genotype"):
         arguments.add_argument(
             f"--{table}", required=True, metavar="CSV", help=f"the table {table}.csv"
         )

@@ -13,11 +13,12 @@ from glassbox.claims.claim import Claim, corrected
 from glassbox.claims.decoding import decoded_better, kept_by_insertion
 from glassbox.claims.genotype import read_beyond_identity
 from glassbox.claims.options import ClaimOptions
+from glassbox.claims.steering import steered
 from glassbox.claims.units import selective_units
 from glassbox.figures.options import FiguresOptions
 from glassbox.files import replacing_file
 
-TABLES = ("comparisons", "insertion", "units", "ablation", "genotype")
+TABLES = ("comparisons", "insertion", "units", "ablation", "steering", "genotype")
 
 
 def judge(
@@ -37,6 +38,7 @@ def judge(
         *kept_by_insertion(tables["insertion"], options, figures),
         *selective_units(tables["units"], variables, figures),
         *impaired(tables["ablation"], variables, options, figures),
+        *steered(tables["steering"], options, figures),
         read_on_new_mice(tables["ablation"], figures),
         read_beyond_identity(tables["genotype"], figures),
     ]
