@@ -48,6 +48,7 @@ def test_the_local_configuration_plans_the_whole_path_for_the_session_with_grati
         "draw_insertion",
         "draw_units",
         "draw_ablation",
+        "draw_agreement",
         "judge_claims",
         "draw_necessity",
         "draw_steering",
