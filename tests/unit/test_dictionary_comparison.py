@@ -69,7 +69,9 @@ def test_components_explain_as_much_as_is_expected_and_random_rows_are_no_zero(r
     assert by["random", 6, "test", 0]["explained_variance"] > 0.5
 
 
-def row(name="topk", width=128, k=8, part="selection", ev=0.9, cost=0.01, dead=0.0, error=0.02):
+def row(
+    name="topk", width=128, k=8, part="selection", ev=0.9, cost=0.01, dead=0.0, error=0.02, l0=0.0
+):
     return {
         "dictionary": name,
         "width": width,
@@ -79,6 +81,7 @@ def row(name="topk", width=128, k=8, part="selection", ev=0.9, cost=0.01, dead=0
         "log_probability_change": -cost,
         "log_probability_se": error,
         "dead_fraction": dead,
+        "l0": l0 or k,
     }
 
 
@@ -91,7 +94,7 @@ def test_the_smallest_k_and_then_the_smallest_width_that_do_well_are_picked():
     assert operating_point(rows, KNOWN) == ("topk", 256, 8)
 
 
-@pytest.mark.parametrize("fault", [{"ev": 0.55}, {"cost": 0.031}, {"dead": 0.2}])
+@pytest.mark.parametrize("fault", [{"ev": 0.55}, {"cost": 0.031}, {"dead": 0.2}, {"l0": 9}])
 def test_one_that_fails_in_any_way_is_not_picked(fault):
     assert operating_point([*BASELINE, row(**fault), row(k=32)], KNOWN) == ("topk", 128, 32)
 

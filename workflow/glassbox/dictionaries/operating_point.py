@@ -4,11 +4,12 @@ Of the dictionaries whose mean over seeds on the selection block
 
 - leaves, spliced in, a log-probability of the true class within one standard error (over trials)
   of the best one's,
-- explains more variance than the k leading principal components with the same k, and
-- has fewer than 10% of its units dead,
+- explains more variance than the k leading principal components with the same k,
+- has fewer than 10% of its units dead, and
+- keeps to its k: fires at most 10% more units in a latent, where its training was to steer that,
 
 the one with the smallest k, then the smallest width, then the highest explained variance. Where
-none does all three, the best one.
+none does all four, the best one.
 
 Source of the first: Breiman et al. 1984, "Classification and regression trees", 3.4.3.
 """
@@ -21,9 +22,10 @@ from typing import Any
 import numpy as np
 
 MOST_DEAD = 0.10
+MOST_ACTIVE = 1.1  # L0 over k
 BASELINE = "pca_leading"
 COST, ERROR = "log_probability_change", "log_probability_se"
-AVERAGED = (COST, ERROR, "explained_variance", "dead_fraction")
+AVERAGED = (COST, ERROR, "explained_variance", "dead_fraction", "l0")
 Name = tuple[str, int, int]  # architecture, width, k
 
 
@@ -56,6 +58,7 @@ def operating_point(rows: Sequence[Mapping[str, Any]], candidates: Sequence[str]
         if its[COST] >= least
         and its["explained_variance"] > np.mean(to_beat.get(name[2], [-np.inf]))
         and its["dead_fraction"] < MOST_DEAD
+        and its["l0"] <= MOST_ACTIVE * name[2]
     ]
     if not good:
         return best

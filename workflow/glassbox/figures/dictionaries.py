@@ -166,8 +166,8 @@ def _note(table: pd.DataFrame) -> str:
         f"Star: the operating point ({said}). Rule, on selection trials alone: the smallest k, "
         "then the smallest width, of the dictionaries whose log-probability is within one standard "
         "error (over trials; dashed) of the best, that explain more than leading PCA and have "
-        "fewer than 10% dead units; where there is none, the best. The untrained decoder's "
-        "dictionaries are measured on its own latents."
+        "fewer than 10% dead units and keep to their k; where there is none, the best. The "
+        "untrained decoder's dictionaries are measured on its own latents."
     )
 
 
