@@ -13,7 +13,7 @@ from glassbox.claims.decoding import decoded_better, kept_by_insertion
 from glassbox.claims.genotype import read_beyond_identity
 from glassbox.claims.judge import TABLES, judge
 from glassbox.claims.options import ClaimOptions
-from glassbox.claims.steering import fisher_greater, steered
+from glassbox.claims.steering import steered
 from glassbox.claims.units import selective_units
 from glassbox.errors import UserError
 from glassbox.figures.options import FiguresOptions
@@ -184,15 +184,6 @@ def test_units_are_judged_at_their_99th_percentile_alone():
     (claim,) = steered(pd.DataFrame(rows), OPTIONS, FIGURES)
     assert claim.verdict == FAILS and claim.n["units"] == 10
     assert list(steered(pd.DataFrame(clamped(0, 10, 0, dose=4.0)), OPTIONS, FIGURES)) == []
-
-
-@pytest.mark.parametrize("table", [(9, 10, 1, 10), (3, 7, 2, 9), (0, 4, 4, 4), (5, 5, 0, 5)])
-def test_fishers_p_is_scipys(table):
-    from scipy.stats import fisher_exact
-
-    a, n_a, b, n_b = table
-    expected = fisher_exact([[a, n_a - a], [b, n_b - b]], alternative="greater").pvalue
-    assert fisher_greater(*table) == pytest.approx(expected)
 
 
 def test_genotype_is_judged_on_mice_held_out():

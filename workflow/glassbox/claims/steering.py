@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import comb
 
 import pandas as pd
 
@@ -48,7 +47,7 @@ def steered(
                         "units": n,
                         "random_moved": chance_moved,
                         "random_units": n_random,
-                        "p": fisher_greater(moved, n, chance_moved, n_random),
+                        "p": _more_often(moved, n, chance_moved, n_random),
                     }
                 )
         if not found:
@@ -77,15 +76,8 @@ def _span(shares: list[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def fisher_greater(a: int, n_a: int, b: int, n_b: int) -> float:
-    """Probability of `a` or more of the a + b successes among the first `n_a` of n_a + n_b.
+def _more_often(a: int, n_a: int, b: int, n_b: int) -> float:
+    """p of Fisher's exact test that a of n_a is a larger share than b of n_b."""
+    from scipy.stats import fisher_exact
 
-    Source: Fisher 1935, the hypergeometric distribution, one side.
-    """
-    successes = a + b
-    ways = sum(
-        comb(n_a, k) * comb(n_b, successes - k)
-        for k in range(a, min(n_a, successes) + 1)
-        if successes - k <= n_b
-    )
-    return ways / comb(n_a + n_b, successes)
+    return float(fisher_exact([[a, n_a - a], [b, n_b - b]], alternative="greater").pvalue)

@@ -11,7 +11,7 @@ all units but those of the set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -110,12 +110,14 @@ class CleanPass:
         return replace(self, **{n: a if a is None else a[trials] for n, a in arrays.items()})
 
 
-def as_mask(sets: np.ndarray, width: int) -> torch.Tensor:
-    """Sets of units, (sets, size), as (width, sets) float: 1 where a unit is in a set."""
-    mask = torch.zeros(width, len(sets))
-    if sets.size:
-        mask.scatter_(0, torch.from_numpy(np.ascontiguousarray(sets.T)).long(), 1.0)
-    return mask
+def as_mask(sets: Sequence[np.ndarray], width: int) -> torch.Tensor:
+    """Sets of units of any sizes as (width, sets) float: 1 where a unit is in a set."""
+    mask = np.zeros((width, len(sets)), dtype=np.float32)
+    if len(sets):
+        mask[
+            np.concatenate(list(sets)), np.repeat(np.arange(len(sets)), [len(s) for s in sets])
+        ] = 1
+    return torch.from_numpy(mask)
 
 
 @torch.no_grad()
@@ -164,12 +166,15 @@ def _taken(
 def logits_of_sets(
     clean: CleanPass,
     suffix: AnySuffix,
-    sets: np.ndarray,
+    sets: Sequence[np.ndarray],
     intervention: str,
     ablation: str,
     strength: float = 1.0,
 ) -> Iterator[tuple[slice, slice, dict[str, torch.Tensor]]]:
-    """Logits after each set is taken away, in blocks of trials and sets.
+    """Logits after each set of units is taken away, in blocks of trials and sets.
+
+    Sets may have any sizes, 0 too. Preparing the trials costs as much as many sets: those of
+    several doses are better asked for together.
 
     Yields:
         (trials, sets, logits by task, each (trials, sets, classes)).

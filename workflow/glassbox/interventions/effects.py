@@ -106,7 +106,7 @@ def _effects_of_fold(
     for variable, version in passes.items():
         parts = [plan.of_variable(variable) if ablation == RESAMPLE else plan for plan in plans]
         for some in _together([_Asked.of(part, n_controls) for part in parts if part.named]):
-            sets = padded([units for asked in some for units in asked.sets])
+            sets = [units for asked in some for units in asked.sets]
             after = say(version, run.suffix, trials.labels, sets, intervention, ablation, strength)
             first = 0
             for asked in some:
@@ -157,19 +157,6 @@ def _together(asked: Sequence[_Asked]) -> Iterator[list[_Asked]]:
         group.append(one)
     if group:
         yield group
-
-
-def padded(sets: Sequence[np.ndarray]) -> np.ndarray:
-    """Sets of one unit or more, of any sizes, as one array: (sets, largest size).
-
-    A set that is smaller names its first unit again, which takes nothing more away.
-    """
-    size = max(len(units) for units in sets)
-    out = np.empty((len(sets), size), dtype=np.int64)
-    for row, units in zip(out, sets, strict=True):
-        row[: len(units)] = units
-        row[len(units) :] = units[0]
-    return out
 
 
 def _resampled(

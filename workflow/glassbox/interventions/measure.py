@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,7 @@ def say(
     clean: CleanPass,
     suffix: AnySuffix,
     labels: Mapping[str, np.ndarray],
-    sets: np.ndarray,
+    sets: Sequence[np.ndarray],
     intervention: str,
     ablation: str,
     strength: float = 1.0,
@@ -46,7 +46,7 @@ def say(
         clean: the clean pass of the trials.
         suffix: the decoder after the hook.
         labels: class index by task, (trials,).
-        sets: units of each set, (sets, size); a size of 0 takes nothing away.
+        sets: units of each set; a set of none takes nothing away.
         intervention, ablation, strength: see `glassbox.interventions.ablation`.
     """
     shape = (len(clean.latents), len(sets))

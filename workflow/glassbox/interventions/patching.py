@@ -82,7 +82,11 @@ def _said(run: Run, clean: CleanPass) -> dict[str, np.ndarray]:
 
 
 def scores_of(
-    run: Run, pairs: Pairs, variable: str, sets: np.ndarray, intervention: str = INTERVENTION
+    run: Run,
+    pairs: Pairs,
+    variable: str,
+    sets: Sequence[np.ndarray],
+    intervention: str = INTERVENTION,
 ) -> dict[str, np.ndarray]:
     """By task, whether each pair does as it should, (pairs, sets) bool.
 
@@ -143,8 +147,7 @@ def _patched(
 ) -> dict[int | None, dict[str, np.ndarray]]:
     """By dose, None for all units, scores under the target in the first column, then the controls'.
 
-    All in one pass: a set of fewer units than the largest names one of them again. Where fewer than
-    `n_controls` sets match, there are none.
+    All in one pass. Where fewer than `n_controls` sets match, there are none.
     """
     sets: dict[int | None, np.ndarray] = {}
     for plan in plans:
@@ -154,12 +157,8 @@ def _patched(
             target = plan.named["target", variable][None]
             sets[plan.n_units] = np.concatenate([target, matched])
     sets[None] = np.flatnonzero(run.alive)[None]
-    widest = max(of_one.shape[1] for of_one in sets.values())
-    as_wide = [
-        np.pad(of_one, ((0, 0), (0, widest - of_one.shape[1])), mode="edge")
-        for of_one in sets.values()
-    ]
-    scores = scores_of(run, pairs, variable, np.concatenate(as_wide))
+    every = [units for of_one in sets.values() for units in of_one]
+    scores = scores_of(run, pairs, variable, every)
     found, first = {}, 0
     for n_units, of_one in sets.items():
         here = slice(first, first + len(of_one))

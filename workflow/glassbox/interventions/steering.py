@@ -170,18 +170,15 @@ def steer(
     n_classes = before.shape[1]
     said_before = before.argmax(-1).numpy()
     gain, said = np.zeros((n, n_classes)), np.zeros((n, n_classes), dtype=np.int64)
-    for size in sorted({len(one.units) for one in asked}):
-        places = np.array([i for i, one in enumerate(asked) if len(one.units) == size])
-        sets = np.stack([asked[i].units for i in places])
-        blocks = logits_of_sets(clamped, suffix, sets, "error_preserving", "mean", strength)
-        for trials, of_sets, logits in blocks:
-            here = places[of_sets]
-            use = counted[trials][:, here]
-            after = logits[task].log_softmax(-1)
-            moved = (after - before[trials, None]).numpy()
-            gain[here] += np.einsum("ts,tsc->sc", use, moved, dtype=np.float64)
-            for value in range(n_classes):
-                said[here, value] += ((after.argmax(-1).numpy() == value) & use).sum(0)
+    sets = [one.units for one in asked]
+    blocks = logits_of_sets(clamped, suffix, sets, "error_preserving", "mean", strength)
+    for trials, of_sets, logits in blocks:
+        use = counted[trials, of_sets]
+        after = logits[task].log_softmax(-1)
+        moved = (after - before[trials, None]).numpy()
+        gain[of_sets] += np.einsum("ts,tsc->sc", use, moved, dtype=np.float64)
+        for value in range(n_classes):
+            said[of_sets, value] += ((after.argmax(-1).numpy() == value) & use).sum(0)
     many = counted.sum(0)
     share = np.maximum(many, 1)
     return Steered(
