@@ -17,7 +17,7 @@ class DictionaryOptions:
     hook: str = "latents"  # where the dictionary is inserted: a hook point of the decoder
     architecture: Architecture = "topk"
     width: int = 512  # units
-    k: int = 32  # units active in one latent; on average, where an architecture fixes no number
+    k: int = 16  # units active in one latent; on average, where an architecture fixes no number
     k_first: int = 0  # ... at the first step, from where it falls to k; 0: k from the start
     k_falls: float = 0.3  # share of the steps over which it falls
     seed: int = 0  # initialisation, shuffling, unit dropout and noise
