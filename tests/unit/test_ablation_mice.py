@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from glassbox.dictionaries.activations import HookTrials
 from glassbox.dictionaries.topk import TopKDictionary
 from glassbox.interventions.ablation import CleanPass, ablated, as_mask
-from glassbox.interventions.genotype import Folds, rank_with_genotype
+from glassbox.interventions.folds_of_mice import Folds
+from glassbox.interventions.genotype import rank_with_genotype
 from glassbox.interventions.mice import HeldOutFold, standardised_difference
 from glassbox.interventions.probe import columns_of
 from glassbox.interventions.ranking import Ranked
@@ -84,11 +87,36 @@ def test_a_frozen_probe_reads_the_mean_ablated_latent_of_each_mouse(fold, interv
     weights, offset = fold.probe().weights(labels)
     sets = np.array([[1, 4, 7], [2, 3, 19]])
     scores = fold.frozen_scores(weights, offset, sets, intervention, ablation)
+    means = [
+        np.mean([m.latent[m.mouse == i].mean(0) for i in range(m.n_mice)], axis=0)
+        for m in (fold.training, fold.held_out)
+    ]
     for place, units in enumerate(sets):
         changed = fold.ablated(fold.held_out, units, intervention, ablation)
         for mouse in range(2):
             mean = changed[fold.held_out.mouse == mouse].mean(0)
-            np.testing.assert_allclose(scores[place, mouse], mean @ weights + offset, atol=1e-8)
+            moved = mean - means[1] + means[0]
+            np.testing.assert_allclose(scores[place, mouse], moved @ weights + offset, atol=1e-8)
+
+
+def test_what_all_held_out_mice_share_tells_no_line(fold):
+    """Their vectors were fitted to a body that never saw them, whatever their lines."""
+    shifted = replace(fold, held_out=replace(fold.held_out, latent=fold.held_out.latent + 3.0))
+    labels = columns_of([i % 2 for i in range(6)], 2)
+    np.testing.assert_allclose(
+        shifted.probe().scores(labels[None]), fold.probe().scores(labels[None]), atol=1e-9
+    )
+    sets = np.array([[1, 4, 7]])
+    weights, offset = fold.probe().weights(labels)
+    reads = [
+        (
+            f.frozen_scores(weights, offset, sets, "error_preserving", "zero"),
+            f.retrained_scores(sets[0], labels, "error_preserving", "zero"),
+        )
+        for f in (fold, shifted)
+    ]
+    for here, there in zip(*reads, strict=True):
+        np.testing.assert_allclose(here, there, atol=1e-9)
 
 
 def test_without_ablation_frozen_and_retrained_probe_read_the_same(fold):

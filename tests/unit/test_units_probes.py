@@ -30,7 +30,7 @@ from glassbox.units.probe_fits import (
     network,
     sparse_logistic,
 )
-from glassbox.units.probes import Readable, rows_of, taken, translated
+from glassbox.units.probes import Readable, rows_of, translated
 from glassbox.units.truth import session_of
 from scipy.stats import f_oneway
 
@@ -166,7 +166,7 @@ def test_the_lens_undoes_an_affine_map_and_never_sees_test_trials(readable):
 def test_some_trials_of_a_session_keep_their_windows_labels_and_parts(readable):
     session = readable.sessions[0]
     places = np.array([1, 5, 8])
-    some = taken(session, places)
+    some = session.take(places)
     assert np.array_equal(some.data.windows, session.data.windows[places])
     assert np.array_equal(some.data.labels["direction"], session.data.labels["direction"][places])
     assert np.array_equal(some.data.parts[1], session.data.parts[1][places])

@@ -108,6 +108,15 @@ def weighted_means(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
     return (weights @ values.astype(np.float32)) / weights.sum(axis=1, keepdims=True)
 
 
+def with_ties(null: np.ndarray, observed: float) -> np.ndarray:
+    """Null values, those that equal the observed one but for rounding set to it.
+
+    A labeling that says the same sums the same floats in another order; a tie must count against
+    the claim.
+    """
+    return np.where(np.isclose(null, observed, rtol=1e-9, atol=1e-12), observed, null)
+
+
 def permutation_p(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     """(1 + #null ≥ observed) / (1 + N), null values along the first axis.
 

@@ -33,6 +33,17 @@ class DecodedSession:
     held_out: bool
     tensor: SessionTensor | None = None
 
+    def take(self, places: np.ndarray) -> DecodedSession:
+        """The session with the trials at these places alone."""
+        data = replace(
+            self.data,
+            trial=self.data.trial[places],
+            windows=self.data.windows[places],
+            labels={task: labels[places] for task, labels in self.data.labels.items()},
+            parts={fold: part[places] for fold, part in self.data.parts.items()},
+        )
+        return replace(self, data=data, block=self.block[places])
+
 
 @dataclass(frozen=True)
 class HookTrials:
@@ -141,16 +152,8 @@ def open_sessions(
 
 def thinned(session: DecodedSession, share: float) -> DecodedSession:
     """A session with a share of its trials, evenly spread, at least one."""
-    data, n = session.data, len(session.data.trial)
-    places = np.linspace(0, n - 1, max(1, round(share * n))).round().astype(np.int64)
-    data = replace(
-        data,
-        trial=data.trial[places],
-        windows=data.windows[places],
-        labels={task: labels[places] for task, labels in data.labels.items()},
-        parts={fold: part[places] for fold, part in data.parts.items()},
-    )
-    return replace(session, data=data, block=session.block[places])
+    n = len(session.data.trial)
+    return session.take(np.linspace(0, n - 1, max(1, round(share * n))).round().astype(np.int64))
 
 
 @torch.no_grad()

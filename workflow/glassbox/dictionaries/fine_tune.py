@@ -27,10 +27,8 @@ from glassbox.dictionaries.cached import Activations
 from glassbox.dictionaries.dictionary import Dictionary
 from glassbox.dictionaries.metrics import reconstruct
 from glassbox.dictionaries.options import DictionaryOptions
+from glassbox.dictionaries.training import LONGEST_GRADIENT, MOST_L0
 from glassbox.tensors.splits import SELECTION
-
-LONGEST_GRADIENT = 1.0
-MOST_L0 = 1.1  # × k: weights with more active units are not kept
 
 
 @dataclass(frozen=True)

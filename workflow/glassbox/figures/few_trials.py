@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from glassbox.errors import UserError
 from glassbox.figures.options import FiguresOptions
 from glassbox.figures.output import text_of
+from glassbox.figures.read import read_tables
 from glassbox.figures.summaries import counted, mean_interval
 
 NEEDED = "cohort session mouse model seed fold task trials_per_condition value chance".split()
@@ -25,17 +25,7 @@ COLOURS = {ALONE: "#999999"}
 
 def read(paths: Iterable[str]) -> pd.DataFrame:
     """The tables few_trials.csv of all cohorts of held-out mice as one."""
-    tables = []
-    for path in paths:
-        try:
-            table = pd.read_csv(path, dtype={"cohort": str, "session": str, "mouse": str})
-        except (FileNotFoundError, pd.errors.EmptyDataError):
-            raise UserError(f"{path}: no such table; run the rule fit_few_trials first.") from None
-        missing = [name for name in NEEDED if name not in table]
-        if missing:
-            raise UserError(f"{path}: the column {missing[0]} is missing; make the table again.")
-        tables.append(table)
-    return pd.concat(tables) if tables else pd.DataFrame(columns=NEEDED)
+    return read_tables(paths, NEEDED, "fit_few_trials", ("cohort", "session", "mouse"))
 
 
 def numbers(table: pd.DataFrame, options: FiguresOptions) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -38,3 +39,30 @@ def read_table(table: str, path: str | Path) -> pd.DataFrame:
     for name in NUMBERS.intersection(frame.columns) - TEXTS_OF.get(table, frozenset()):
         frame[name] = pd.to_numeric(frame[name].replace("", None), errors="raise").astype(float)
     return frame
+
+
+def read_tables(
+    paths: Iterable[str | Path], needed: Sequence[str], rule: str, texts: Sequence[str]
+) -> pd.DataFrame:
+    """Tables of one rule, those of all cohorts, as one data frame.
+
+    Args:
+        paths: of the tables; where there are none the frame has no row.
+        needed: columns that must be there.
+        rule: which makes the tables, for the message where one is missing.
+        texts: columns that are texts even where they look like numbers.
+
+    Raises:
+        UserError: a table is missing or empty, or lacks a column.
+    """
+    tables = []
+    for path in paths:
+        try:
+            table = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
+        except (FileNotFoundError, pd.errors.EmptyDataError):
+            raise UserError(f"{path}: no such table; run the rule {rule} first.") from None
+        missing = [name for name in needed if name not in table]
+        if missing:
+            raise UserError(f"{path}: the column {missing[0]} is missing; make the table again.")
+        tables.append(table)
+    return pd.concat(tables) if tables else pd.DataFrame(columns=list(needed))

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glassbox.errors import UserError
 from glassbox.figures.choose import cohort_in_words, main_cohort
 from glassbox.figures.options import FiguresOptions
 from glassbox.figures.output import text_of
+from glassbox.figures.read import read_tables
 from glassbox.figures.summaries import counted
 
 TITLE = "Where is a variable readable, and by how few features?"
@@ -37,17 +37,7 @@ FEATURES = {
 
 def read(paths: Iterable[str]) -> pd.DataFrame:
     """The tables probes.csv of all cohorts as one."""
-    tables = []
-    for path in paths:
-        try:
-            table = pd.read_csv(path, dtype={"cohort": str})
-        except (FileNotFoundError, pd.errors.EmptyDataError):
-            raise UserError(f"{path}: no such table; run the rule probe_layers first.") from None
-        missing = [name for name in NEEDED if name not in table]
-        if missing:
-            raise UserError(f"{path}: the column {missing[0]} is missing; make the table again.")
-        tables.append(table)
-    return pd.concat(tables) if tables else pd.DataFrame(columns=NEEDED)
+    return read_tables(paths, NEEDED, "probe_layers", ("cohort",))
 
 
 def numbers(table: pd.DataFrame, options: FiguresOptions) -> Iterator[dict[str, Any]]:

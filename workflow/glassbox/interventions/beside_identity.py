@@ -17,7 +17,7 @@ import numpy as np
 from glassbox.interventions.identity import SOURCES
 from glassbox.interventions.mouse_features import MouseFeatures
 from glassbox.interventions.probe import MouseProbe, columns_of, reads
-from glassbox.statistics import permutation_p
+from glassbox.statistics import permutation_p, with_ties
 
 PROBES = UNITS, LATENTS = "units", "latents"
 CHOSEN = "chosen_identity"
@@ -84,12 +84,11 @@ def _standardised(scores: np.ndarray, lines: np.ndarray) -> np.ndarray:
 def share_above(observed: float, null: np.ndarray) -> float:
     """p of a value among those of relabelings or swaps, exact where they are all that there are.
 
-    Ties count against the value; sums of floats tie only up to rounding.
+    Ties count against the value.
     """
     if not len(null):
         return float("nan")
-    ties = np.isclose(null, observed, rtol=1e-9, atol=1e-12)
-    return float(permutation_p(observed, np.where(ties, observed, null)))
+    return float(permutation_p(observed, with_ties(null, observed)))
 
 
 def tell(folds: Sequence[FoldOfMice], labelings: np.ndarray) -> Told:

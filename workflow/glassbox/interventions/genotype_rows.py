@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,21 +24,19 @@ from glassbox.interventions.beside_identity import (
     swaps,
     tell,
 )
+from glassbox.interventions.folds_of_mice import Folds
 from glassbox.interventions.identity import (
     SessionIdentity,
     identity_features,
     identity_of,
     unreadable,
 )
+from glassbox.interventions.mice import HeldOutFold
 from glassbox.interventions.mouse_features import MouseFeatures, by_condition
 from glassbox.interventions.options import InterventionOptions
 from glassbox.interventions.probe import relabelings
 from glassbox.statistics import bootstrap_weights, weighted_means
 from glassbox.tensors.store import read_manifest
-
-if TYPE_CHECKING:
-    from glassbox.interventions.genotype import Folds
-    from glassbox.interventions.mice import HeldOutFold
 
 Place = tuple[str, float | None]
 Row = dict[str, Any]

@@ -15,6 +15,7 @@ from the latents' receptive fields. Of POYO+ they are averaged through the whole
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -125,11 +126,7 @@ def _behind_encoder(
         end, inverse = trial.unique(return_inverse=True)
         start = model.entering(session, stimulus, at_mean)
         way = model.entering(session, stimulus, windows[end])[inverse] - start
-    gradient = torch.zeros_like(way)
-    for place, weight in path(nodes):
-        heard = (start + place * way).requires_grad_()
-        (found,) = torch.autograd.grad(model.process(heard), heard, pull)
-        gradient += weight * found
+    gradient = _mean_gradient(model.process, start, way, pull, nodes)
     with torch.no_grad():
         of_samples = (fields.flatten(2) @ gradient.flatten(1).T).permute(2, 0, 1)
         return (of_samples * scaling.scaled(windows, None)[trial]).sum(2)
@@ -145,9 +142,21 @@ def _through_decoder(
 ) -> torch.Tensor:
     model, scaling = decoder.model, decoder.model.scaling(session)
     way = scaling.scaled(windows, None)[trial] * scaling.deviation
+    encode = partial(model.encode, session, decoder.stimulus)
+    return (_mean_gradient(encode, scaling.mean, way, pull, nodes) * way).sum(2)
+
+
+def _mean_gradient(
+    of: Callable[[torch.Tensor], torch.Tensor],
+    start: torch.Tensor,
+    way: torch.Tensor,
+    pull: torch.Tensor,
+    nodes: int,
+) -> torch.Tensor:
+    """Mean over the straight path of the gradient of pull · of(place), of the shape of `way`."""
     gradient = torch.zeros_like(way)
     for place, weight in path(nodes):
-        at = (scaling.mean + place * way).requires_grad_()
-        (found,) = torch.autograd.grad(model.encode(session, decoder.stimulus, at), at, pull)
+        at = (start + place * way).requires_grad_()
+        (found,) = torch.autograd.grad(of(at), at, pull)
         gradient += weight * found
-    return (gradient * way).sum(2)
+    return gradient

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassbox.dictionaries.activations import HookTrials
+from glassbox.interventions.mouse_features import onto
 from glassbox.interventions.probe import MouseMoments, MouseProbe
 from glassbox.interventions.runs import Run
 from glassbox.tensors.splits import SELECTION, TEST
@@ -119,7 +120,7 @@ class HeldOutFold:
     def probe(self) -> MouseProbe:
         """The probe on clean latents, training mice to held-out mice."""
         moments = MouseMoments.of(self.training.latent, self.training.mouse, self.training.n_mice)
-        return MouseProbe.train(moments, self.held_out.mean_latent())
+        return MouseProbe.train(moments, onto(moments.mean, self.held_out.mean_latent()))
 
     def frozen_scores(
         self,
@@ -131,14 +132,17 @@ class HeldOutFold:
     ) -> np.ndarray:
         """Scores of the held-out mice by a probe that stays, (sets, mice, lines).
 
-        Every unit adds its share to a mouse's score, so a set costs one sum.
+        Every unit adds its share to a mouse's score, so a set costs one sum. Mice are moved as
+        their clean latents are (`onto`), whatever is taken away.
 
         Args:
             weights: (dim, lines); offset: (lines,).
             sets: units of each set, (sets, size).
         """
         mice = self.held_out
+        clean = mice.mean_latent()
         base = _means(self.base(mice, intervention), mice.mouse, mice.n_mice)
+        base = base + onto(self.training.mean_latent(), clean) - clean
         put = self.mean if ablation == "mean" else 0.0
         change = put - mice.mean_activation()
         share = change[:, :, None] * (self._rows() @ weights)  # (mice, width, lines)
@@ -155,7 +159,7 @@ class HeldOutFold:
         training = self.ablated(self.training, units, intervention, ablation)
         held_out = self.ablated(self.held_out, units, intervention, ablation)
         moments = MouseMoments.of(training, self.training.mouse, self.training.n_mice)
-        read = _means(held_out, self.held_out.mouse, self.held_out.n_mice)
+        read = onto(moments.mean, _means(held_out, self.held_out.mouse, self.held_out.n_mice))
         return MouseProbe.train(moments, read).scores(labels[None])[0]
 
     def _rows(self) -> np.ndarray:

@@ -24,11 +24,7 @@ class MouseFeatures:
 
     @classmethod
     def of(cls, training: np.ndarray, read: np.ndarray) -> MouseFeatures:
-        """Of (mice, features) each, the held-out mice moved to the mean of the training mice.
-
-        A body was trained with the vectors of its own mice and met those of held-out mice after:
-        that difference between the two groups, the same whatever the lines, must not pass for a
-        line. No label is used for it; where all held-out mice are of one line, it costs reads.
+        """Of (mice, features) each, the held-out mice moved as `onto` says.
 
         A ridge regression sees of the features only what training mice span: they are turned into
         that, so that a thousand features cost no more than there are mice.
@@ -40,7 +36,17 @@ class MouseFeatures:
         turn = basis[spanned].T
         mice = np.arange(len(training))
         moments = MouseMoments.of((training - centre) @ turn, mice, len(mice))
-        return cls(moments, (read - read.mean(0)) @ turn)
+        return cls(moments, (onto(training, read) - centre) @ turn)
+
+
+def onto(training: np.ndarray, read: np.ndarray) -> np.ndarray:
+    """Features of held-out mice, (mice, features), moved to the mean of the training mice.
+
+    A body was trained with the vectors of its own mice and met those of held-out mice after: that
+    difference between the two groups, the same whatever the lines, must not pass for a line. No
+    label is used for it; where all held-out mice are of one line, it costs reads.
+    """
+    return read - read.mean(0) + training.mean(0)
 
 
 def by_condition(

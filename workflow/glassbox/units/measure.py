@@ -124,13 +124,13 @@ def measure_units(
 
 def measure_run(run: Run) -> None:
     """Add the rows of one seed and fold."""
-    for task, classes in run.folder.classes.items():
+    for task in run.folder.classes:
         if len(run.seen.activation) == 0:
             run.note(task, "no selection trials")
             continue
-        _measure_task(run, task, classes)
+        _measure_task(run, task, task)
         if task == DIRECTION and ORIENTATION not in run.folder.classes:
-            _measure_task(run, ORIENTATION, classes, of=DIRECTION)
+            _measure_task(run, DIRECTION, ORIENTATION)
     if len(run.seen.activation):
         _measure_behaviour(run)
         if len({s.mouse for s in run.folder.sessions if not s.held_out}) > 1:
@@ -164,14 +164,11 @@ def _partners(
     return found
 
 
-def _measure_task(run: Run, variable: str, classes: Sequence[float], of: str = "") -> None:
-    """A variable that changes from trial to trial; `of` names the task that it is read from."""
-    options, seen, task = run.options, run.seen, of or variable
+def _measure_task(run: Run, task: str, variable: str) -> None:
+    """A variable that changes from trial to trial, read from the labels of a task."""
+    options, seen = run.options, run.seen
     values = seen.activation[:, seen.alive()].astype(float)
-    label, others = _label_and_others(seen, task)
-    if of:
-        values_of_classes = classes
-        classes, label = axial(tuple(values_of_classes), label)
+    classes, label, others = _labels(run, seen, task, variable)
     test = claim_trials(values, label, seen.session, seen.block, others, options)
     strata = group_codes(seen.session, seen.block)
     effect = test.explained.omega2
@@ -188,22 +185,25 @@ def _measure_task(run: Run, variable: str, classes: Sequence[float], of: str = "
         "selective": test.selective,
     }
     columns |= describe_tuning(variable, tuning, classes, values, label, seen.session)
-    run.add(variable, columns | _unseen(run, task, of and tuple(values_of_classes)))
+    run.add(variable, columns | _unseen(run, task, variable))
     run.add_tuning(variable, tuning, classes)
 
 
-def _label_and_others(trials: Activations, task: str) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    others = tuple(label for other, label in trials.label.items() if other != task)
-    return trials.label[task], others
+def _labels(
+    run: Run, trials: Activations, task: str, variable: str
+) -> tuple[tuple[float, ...], np.ndarray, tuple[np.ndarray, ...]]:
+    """Classes of a variable, the class of each trial, and the labels of the other tasks."""
+    classes, label = tuple(run.folder.classes[task]), trials.label[task]
+    if variable != task:  # orientation, of directions
+        classes, label = axial(classes, label)
+    return classes, label, tuple(of for other, of in trials.label.items() if other != task)
 
 
-def _unseen(run: Run, task: str, directions: tuple[float, ...] | str) -> Columns:
+def _unseen(run: Run, task: str, variable: str) -> Columns:
     """What all trials say that nothing was trained on, and which units are claimed by them."""
     trials, options = run.unseen, run.options
     values = trials.activation[:, run.seen.alive()].astype(float)
-    label, others = _label_and_others(trials, task)
-    if directions:
-        _, label = axial(tuple(directions), label)
+    _, label, others = _labels(run, trials, task, variable)
     strata = group_codes(trials.session, trials.block)
     found = explained_variance(values, label, strata, others, options.min_effect)
     below = probability_below(found, options.min_effect)

@@ -9,13 +9,12 @@ answers are read from, by least squares, and lets the decoder's own readout answ
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glassbox.decoders.data import TrialSet
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.hook_names import depth_of, hooks_of
 from glassbox.dictionaries.activations import (
@@ -116,7 +115,7 @@ def choose_trials(
             rng.permutation(np.flatnonzero(part == code))[: max(most // len(opened), 1)]
             for code, most in MOST_TRIALS.items()
         ]
-        sessions.append(taken(session, np.sort(np.concatenate(kept))))
+        sessions.append(session.take(np.sort(np.concatenate(kept))))
     counts = [len(s.data.trial) for s in sessions]
     classes = {task for task, values in decoder.tasks.items() if values is not None}
     return Readable(
@@ -128,18 +127,6 @@ def choose_trials(
         np.repeat(np.arange(len(sessions)), counts),
         seed,
     )
-
-
-def taken(session: DecodedSession, places: np.ndarray) -> DecodedSession:
-    """A session with some of its trials."""
-    data: TrialSet = replace(
-        session.data,
-        trial=session.data.trial[places],
-        windows=session.data.windows[places],
-        labels={task: label[places] for task, label in session.data.labels.items()},
-        parts={fold: part[places] for fold, part in session.data.parts.items()},
-    )
-    return replace(session, data=data, block=session.block[places])
 
 
 def rows_of(readable: Readable, hook: str) -> Iterator[Row]:
