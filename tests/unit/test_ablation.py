@@ -26,7 +26,13 @@ from glassbox.interventions.effects import effects_of
 from glassbox.interventions.measure import say
 from glassbox.interventions.options import InterventionOptions
 from glassbox.interventions.plan import DosePlan, doses_of
-from glassbox.interventions.ranking import Candidates, net_effect, rank_units, read_candidates
+from glassbox.interventions.ranking import (
+    Candidates,
+    net_effect,
+    rank_units,
+    read_candidates,
+    single_unit_drops,
+)
 from glassbox.interventions.rows import ablation_rows, against_controls, confusion_rows
 from glassbox.interventions.runs import Run, capped
 from glassbox.interventions.suffix import Suffix
@@ -35,6 +41,7 @@ from glassbox.statistics import bootstrap_weights
 
 CLASSES = {"direction": 8, "temporal_frequency": 5}
 NOTHING = np.zeros((1, 0), dtype=np.int64)
+BY_EFFECT = InterventionOptions(ranking="effect", max_selection_trials=0)
 EVERY = (*ABLATIONS, RESAMPLE, *KEEPING)
 
 
@@ -292,7 +299,7 @@ def test_units_are_ranked_on_selection_trials_alone(run):
     def ranked(trials):
         changed = Run(**{**run.__dict__, "trials": trials})
         rng = np.random.default_rng(0)
-        return rank_units(changed, candidates, "effect", 0, 0, rng).target["direction"]
+        return rank_units(changed, candidates, BY_EFFECT, rng).target["direction"]
 
     first = ranked(run.trials)
     moved = {k: v.copy() for k, v in run.trials.labels.items()}
@@ -309,7 +316,7 @@ def test_units_are_ranked_on_selection_trials_alone(run):
 def test_the_first_unit_by_effect_costs_its_variable_most(run, labels):
     alive = np.flatnonzero(run.alive)
     candidates = Candidates({task: alive for task in CLASSES}, {t: np.ones(40) for t in CLASSES})
-    first = rank_units(run, candidates, "effect", 0, 0, np.random.default_rng(0)).target
+    first = rank_units(run, candidates, BY_EFFECT, np.random.default_rng(0)).target
     selection = run.trials.in_part(1)
     clean = run.clean_pass(selection)
     argument = (clean, run.suffix, selection.labels)
@@ -318,6 +325,18 @@ def test_the_first_unit_by_effect_costs_its_variable_most(run, labels):
     drop = {task: np.nanmean(before[task] - after[task], axis=0) for task in CLASSES}
     for task in CLASSES:
         assert first[task][0] == alive[np.argmax(net_effect(drop, task))]
+
+
+@pytest.mark.parametrize("power", [0.0, 0.75])
+def test_efficiency_is_the_effect_over_a_power_of_the_energy(run, power):
+    alive = np.flatnonzero(run.alive)
+    candidates = Candidates({task: alive for task in CLASSES}, {t: np.ones(40) for t in CLASSES})
+    options = InterventionOptions(energy_power=power, max_selection_trials=0)
+    order = rank_units(run, candidates, options, np.random.default_rng(0)).target["direction"]
+    drop, _ = single_unit_drops(run, alive, np.random.default_rng(0), 0, 0)
+    score = np.full(40, -np.inf)
+    score[alive] = net_effect(drop, "direction") / run.energy[alive] ** power
+    assert (np.diff(score[order]) <= 1e-12).all()
 
 
 def test_selective_units_are_read_by_seed_fold_and_variable(tmp_path):

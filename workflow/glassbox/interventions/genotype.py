@@ -157,14 +157,7 @@ def _ablate_seed(
     plans, ranked = [], []
     for place, (fold, units) in enumerate(zip(folds.folds, candidates, strict=True)):
         rng = numpy_generator("shuffled labels", options.seed, seed, place)
-        order = rank_units(
-            fold.run,
-            units,
-            options.ranking,
-            options.max_selection_trials,
-            options.seed,
-            rng,
-        )
+        order = rank_units(fold.run, units, options, rng)
         ranked.append(rank_with_genotype(fold.run, fold, folds, order, rng))
     doses = {
         variable: doses_of(options.doses, min(len(r.target[variable]) for r in ranked))

@@ -16,6 +16,7 @@ class InterventionOptions:
 
     doses: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128)  # units ablated, as far as there are any
     ranking: Ranking = "efficiency"  # of the candidates, on selection trials (see `ranking.py`)
+    energy_power: float = 0.75  # efficiency: the effect over the unit's energy to this power
     n_controls: int = 1000  # matched random sets for each selected set
     controls_for: Literal["primary", "all"] = "primary"  # error_preserving × zero (are they
     # needed?) and spliced × keep_mean (do they suffice?), or all
@@ -40,6 +41,10 @@ class InterventionOptions:
             raise UserError(
                 f"{section}.doses: expected a list of numbers of units, each at least 1 and each "
                 f"once; found {list(self.doses)}."
+            )
+        if not 0 <= self.energy_power <= 1:
+            raise UserError(
+                f"{section}.energy_power: expected a power from 0 to 1; found {self.energy_power}."
             )
         if self.n_controls < 200:
             raise UserError(

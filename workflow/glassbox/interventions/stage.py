@@ -78,16 +78,7 @@ def ablate_units(
             test = run.trials.in_part(TEST)
             test = capped(test, options.max_trials, options.seed, seed, fold, "test")
             rng = numpy_generator("shuffled labels", options.seed, seed, fold)
-            ranked.append(
-                rank_units(
-                    run,
-                    candidates[seed, fold],
-                    options.ranking,
-                    options.max_selection_trials,
-                    options.seed,
-                    rng,
-                )
-            )
+            ranked.append(rank_units(run, candidates[seed, fold], options, rng))
             folds.append((run, test))
         doses = {
             task: doses_of(options.doses, min(len(r.target[task]) for r in ranked))
