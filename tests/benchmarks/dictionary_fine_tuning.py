@@ -3,24 +3,35 @@
     python tests/benchmarks/dictionary_fine_tuning.py --decoder results/decoders/COHORT \\
         --tensors results/tensors/*.zarr [--ks 8 16] [--weights 0.1 1 10] [--seeds 0 1] [--runs 5]
 
-For each decoder (seed and fold) and k a dictionary is trained on reconstruction, then on through
-the decoder with each weight of its own loss; a weight of `off` is the dictionary before. Rows are
-means over decoders and dictionary seeds: the divergence of the answers on selection trials, by
-which a weight is chosen, then on test trials the divergence, spliced − clean accuracy and
-log-probability (a trial of several tasks with their mean; after ±, half of a 95% interval over
-trials, each with its mean over decoders and seeds), and explained variance.
+For each decoder (seed and fold) and k a dictionary is trained on reconstruction (`as trained`),
+then on through the decoder with each weight of its own loss. Two controls never see an answer: `its
+own loss`, the same further steps without the divergence, and `from the start`, a training on
+reconstruction with as many activations as both together. Rows are means over decoders and
+dictionary seeds: the divergence of the answers on selection trials, by which a weight is chosen,
+then on test trials the divergence, spliced − clean accuracy and log-probability (a trial of several
+tasks with their mean) and explained variance. The second table has what each is above `its own
+loss`, trial by trial. After ± stands half of a 95% interval over trials, each with its mean over
+decoder and dictionary seeds.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "workflow"))
+
+if TYPE_CHECKING:
+    from glassbox.dictionaries.dictionary import Dictionary
+
+CONTROL = "its own loss"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     cli.add_argument("--tensors", type=Path, nargs="+", required=True)
     cli.add_argument("--hook", default="latents")
     cli.add_argument("--width", type=int, default=512)
-    cli.add_argument("--ks", type=int, nargs="+", default=[8])
+    cli.add_argument("--ks", type=int, nargs="+", default=[16])
     cli.add_argument("--weights", type=float, nargs="+", default=[0.1, 1.0, 10.0])
     cli.add_argument("--seeds", type=int, nargs="+", default=[0])
     cli.add_argument("--runs", type=int, default=0, help="decoders looked at, 0: all")
@@ -41,16 +52,14 @@ def main(argv: list[str] | None = None) -> int:
     from glassbox.decoders.fitted import FittedDecoder
     from glassbox.dictionaries.activations import open_sessions
     from glassbox.dictionaries.cached import activations_of
-    from glassbox.dictionaries.fine_tune import Shown, cost, fine_tuned
-    from glassbox.dictionaries.fine_tune_options import FineTuneOptions
+    from glassbox.dictionaries.fine_tune import Shown, cost, divergences
     from glassbox.dictionaries.options import DictionaryOptions
     from glassbox.dictionaries.splice import insertion_scores
     from glassbox.dictionaries.stage import runs_of
-    from glassbox.dictionaries.train import train_dictionary
     from glassbox.tensors.splits import SELECTION, TEST
 
     torch.set_num_threads(1)
-    found: dict[tuple[int, str], list[np.ndarray]] = {}
+    rows: dict[tuple[int, str], list[list[float]]] = {}
     by_trial: dict[tuple[int, str], dict[int, list[np.ndarray]]] = {}
     runs = runs_of(args.decoder)
     sessions = None
@@ -61,44 +70,68 @@ def main(argv: list[str] | None = None) -> int:
         seen = activations_of(decoder, sessions, options, None, "")
         selection, test = (seen.whole.in_part(part) for part in (SELECTION, TEST))
         shown = {name: Shown.of_trials(decoder, t) for name, t in (("s", selection), ("t", test))}
-        for k in args.ks:
-            for drawn in args.seeds:
-                one = replace(options, k=k, seed=drawn)
-                first = train_dictionary(seen.stream, seen.selection(), one, drawn).dictionary
-                made = {"off": first}
-                for weight in args.weights:
-                    tune = FineTuneOptions(args.fine_tune_samples, weight)
-                    made[f"{weight:g}"] = fine_tuned(
-                        first, seen, replace(one, fine_tune=tune), drawn
-                    )
-                for name, dictionary in made.items():
-                    _, on_selection, _ = cost(dictionary, decoder, shown["s"], 1.0, 0.0)
-                    on_test, diverged, _ = cost(dictionary, decoder, shown["t"], 1.0, 1.0)
-                    scores = insertion_scores(
-                        dictionary, test.latents, test.labels, test.readout(decoder), 1,
-                        torch.Generator().manual_seed(0),
-                    )  # fmt: skip
-                    change = changes(scores)
-                    row = [on_selection, diverged, *np.nanmean(change, 1), 1 - on_test + diverged]
-                    found.setdefault((k, name), []).append(np.array(row))
-                    of_fold = by_trial.setdefault((k, name), {}).setdefault(fold, [])
-                    of_fold.append(change)
-                    said = " ".join(f"{value:.4f}" for value in row)
-                    print(f"seed {seed}, fold {fold}, k {k}, {name}: {said}", file=sys.stderr)
+        for k, drawn in product(args.ks, args.seeds):
+            one = replace(options, k=k, seed=drawn)
+            for name, dictionary in made_of(seen, one, args.fine_tune_samples, args.weights):
+                _, on_selection, _ = cost(dictionary, decoder, shown["s"], 1.0, 0.0)
+                fvu, _, _ = cost(dictionary, decoder, shown["t"], 1.0, 1.0)
+                with torch.no_grad():
+                    diverged = divergences(dictionary, decoder, shown["t"], 1.0).numpy()
+                scores = insertion_scores(
+                    dictionary, test.latents, test.labels, test.readout(decoder), 1,
+                    torch.Generator().manual_seed(0),
+                )  # fmt: skip
+                each = np.vstack([diverged, changes(scores)])
+                row = [on_selection, 1 - fvu + float(diverged.mean())]
+                rows.setdefault((k, name), []).append(row)
+                by_trial.setdefault((k, name), {}).setdefault(fold, []).append(each)
+                said = " ".join(f"{value:.4f}" for value in (*row, *np.nanmean(each, 1)))
+                print(
+                    f"seed {seed}, fold {fold}, k {k}, drawn {drawn}, {name}: {said}",
+                    file=sys.stderr,
+                )
+    trials = {
+        key: np.concatenate([np.mean(of_fold, 0) for of_fold in folds.values()], axis=1)
+        for key, folds in by_trial.items()
+    }
     print(
-        "| k | weight | selection KL | test KL | accuracy | log-probability | explained variance |"
+        "| k | dictionary | selection KL | KL | accuracy | log-probability | explained variance |"
     )
     print("|---|---|---|---|---|---|---|")
-    for (k, name), values in found.items():
-        chosen, diverged, accuracy, probable, explained = np.mean(values, 0)
-        means = [np.mean(of_fold, 0) for of_fold in by_trial[k, name].values()]
-        every = np.concatenate(means, axis=1)
-        half = 1.96 * np.nanstd(every, axis=1) / np.sqrt(np.isfinite(every).sum(1))
-        print(
-            f"| {k} | {name} | {chosen:.4f} | {diverged:.4f} | {accuracy:+.4f} ± {half[0]:.4f} | "
-            f"{probable:+.4f} ± {half[1]:.4f} | {explained:.3f} |"
-        )
+    for (k, name), values in rows.items():
+        chosen, explained = np.mean(values, 0)
+        print(f"| {k} | {name} | {chosen:.4f} | {said_of(trials[k, name])} | {explained:.3f} |")
+    print(f"\n| k | dictionary, less `{CONTROL}` | KL | accuracy | log-probability |")
+    print("|---|---|---|---|---|")
+    for (k, name), values in trials.items():
+        if name != CONTROL:
+            print(f"| {k} | {name} | {said_of(values - trials[k, CONTROL])} |")
     return 0
+
+
+def made_of(seen, options, more: int, weights: Sequence[float]) -> Iterator[tuple[str, Dictionary]]:
+    """The dictionary as trained, its controls, and through the decoder with each weight."""
+    from glassbox.dictionaries.fine_tune import fine_tuned
+    from glassbox.dictionaries.fine_tune_options import FineTuneOptions
+    from glassbox.dictionaries.train import train_dictionary
+
+    drawn, selection = options.seed, seen.selection()
+    first = train_dictionary(seen.stream, selection, options, drawn).dictionary
+    yield "as trained", first
+    longer = replace(options, samples=options.samples + more)
+    yield "from the start", train_dictionary(seen.stream, selection, longer, drawn).dictionary
+    alone = replace(options, fine_tune=FineTuneOptions(more, answers=False))
+    yield CONTROL, fine_tuned(first, seen, alone, drawn)
+    for weight in weights:
+        tune = replace(options, fine_tune=FineTuneOptions(more, weight))
+        yield f"answers, weight {weight:g}", fine_tuned(first, seen, tune, drawn)
+
+
+def said_of(values: np.ndarray) -> str:
+    """Mean over trials ± half of its 95% interval of each measure, (measures, trials)."""
+    half = 1.96 * np.nanstd(values, axis=1) / np.sqrt(np.isfinite(values).sum(1))
+    means = zip(np.nanmean(values, 1), half, strict=True)
+    return " | ".join(f"{mean:+.4f} ± {width:.4f}" for mean, width in means)
 
 
 def changes(scores) -> np.ndarray:

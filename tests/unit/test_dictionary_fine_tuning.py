@@ -10,11 +10,11 @@ import torch
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.randomness import seed_of
 from glassbox.decoders.train import CohortName, train_cohort
-from glassbox.dictionaries import stage
+from glassbox.dictionaries import fine_tune, stage
 from glassbox.dictionaries.activations import DecodedSession
 from glassbox.dictionaries.architectures import new_dictionary
 from glassbox.dictionaries.cached import activations_of
-from glassbox.dictionaries.fine_tune import Shown, cost, divergence, fine_tuned
+from glassbox.dictionaries.fine_tune import Shown, cost, divergences, fine_tuned
 from glassbox.dictionaries.fine_tune_options import FineTuneOptions
 from glassbox.dictionaries.metrics import reconstruct
 from glassbox.dictionaries.options import DictionaryOptions
@@ -80,8 +80,9 @@ def test_the_divergence_is_that_of_the_spliced_answers_from_the_clean(decoder, s
     )
     for scale in (1.0, 3.0):
         scaled = dictionary.fold(torch.zeros(dictionary.dim), 1 / scale)
-        found = divergence(scaled, decoder, Shown.of_trials(decoder, shown), scale).item()
-        assert found == pytest.approx(expected, rel=1e-4)
+        found = divergences(scaled, decoder, Shown.of_trials(decoder, shown), scale)
+        assert found.shape == (len(shown.latents),)
+        assert found.mean().item() == pytest.approx(expected, rel=1e-4)
     assert expected > 1e-4
 
 
@@ -103,6 +104,29 @@ def test_it_lowers_what_is_minimised_and_leaves_the_decoder_as_it_is(decoder, se
     assert not any(parameter.requires_grad for parameter in tuned.parameters())
     norms = tuned.W_dec.norm(dim=1)
     torch.testing.assert_close(norms, norms[:1].expand_as(norms), rtol=1e-4, atol=0)
+
+
+def test_without_answers_it_is_its_own_loss_alone_in_the_same_steps(decoder, sessions, monkeypatch):
+    seen, dictionary = learned(decoder, sessions, FEW)
+    alone = replace(FEW, fine_tune=replace(FEW.fine_tune, answers=False))
+    steps = {}
+
+    def counted(name):
+        steps[name] = []
+        return lambda n, note: steps[name].append(n)
+
+    tuned = fine_tuned(dictionary, seen, FEW, 0, counted("both"))
+    longer = fine_tuned(dictionary, seen, alone, 0, counted("alone"))
+    assert sum(steps["both"]) == sum(steps["alone"]) > 0
+    shown = Shown.of_trials(decoder, seen.whole.in_part(SELECTION))
+    (before, diverged, _), (now, moved, _), (_, least, _) = (
+        cost(one, decoder, shown, 1.0, 1.0) for one in (dictionary, longer, tuned)
+    )
+    assert now - moved < before - diverged
+    assert least < moved
+    monkeypatch.setattr(fine_tune, "divergences", lambda *_: torch.zeros(3))
+    assert torch.equal(fine_tuned(dictionary, seen, alone, 0).W_dec, longer.W_dec)
+    assert not torch.equal(fine_tuned(dictionary, seen, FEW, 0).W_dec, tuned.W_dec)
 
 
 def test_it_raises_the_log_probability_of_the_true_class_when_spliced(decoder, sessions):
@@ -211,6 +235,7 @@ def test_a_reconstruction_is_differentiated_through_the_encoder_too():
     [
         ({"samples": -1}, "dictionaries.fine_tune: samples and weight must be at least 0"),
         ({"weight": -0.5}, "found 0 and -0.5"),
+        ({"weight": 0.0, "answers": False}, "expected a weight above 0 without answers"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
         ({"batch_trials": 0}, "batch_trials at least 1"),
         ({"sample": 5}, "dictionaries.fine_tune.sample: no such option"),

@@ -1,9 +1,10 @@
 """A dictionary trained on through the decoder, so that its splice changes the answers least.
 
-Minimised is the divergence of the spliced decoder's answers from the clean ones,
-KL(clean ‖ spliced), a mean over trials and tasks, plus the dictionary's own loss; the decoder stays
-as it is, and no label is looked at. The weights with the least of both on selection trials are
-kept, those it began with among them.
+Minimised is the divergence of the spliced decoder's answers from the clean ones, KL(clean ‖
+spliced), a mean over trials and tasks, plus the dictionary's own loss; the decoder stays as it is,
+and no label is looked at. The weights with the least of both on selection trials are kept, those it
+began with among them. Without `answers` all is the same but that the divergence is not looked at:
+what as many steps on reconstruction alone give.
 
 Source: Braun et al. 2024, "Identifying functionally important features with end-to-end sparse
 dictionary learning", arXiv 2405.12241; after training on reconstruction: Karvonen 2025, "Revisiting
@@ -25,6 +26,7 @@ from glassbox.dictionaries.activations import DecodedSession, HookTrials
 from glassbox.dictionaries.augment import copies_of
 from glassbox.dictionaries.cached import Activations
 from glassbox.dictionaries.dictionary import Dictionary
+from glassbox.dictionaries.fine_tune_options import FineTuneOptions
 from glassbox.dictionaries.metrics import reconstruct
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.dictionaries.training import LONGEST_GRADIENT, MOST_L0
@@ -139,7 +141,7 @@ def fine_tuned(
     activations = size * train.value.shape[1]
     steps = max(1, wanted.samples // activations)
     look_every = max(1, steps // options.checks)
-    best = cost(tuned, decoder, selection, scale, wanted.weight)[0]
+    best = _minimised(cost(tuned, decoder, selection, scale, wanted.weight), wanted)
     best_weights, looks_without_gain = copy.deepcopy(tuned.state_dict()), 0
     order = torch.empty(0, dtype=torch.long)
     for step in range(steps):
@@ -148,8 +150,9 @@ def fine_tuned(
         some, order = train.take(order[:size]), order[size:]
         for group in optimiser.param_groups:
             group["lr"] = wanted.learning_rate * (1 - step / steps)
-        own = tuned.loss(some.value.flatten(0, 1) / scale).total
-        total = divergence(tuned, decoder, some, scale) + wanted.weight * own
+        total = wanted.weight * tuned.loss(some.value.flatten(0, 1) / scale).total
+        if wanted.answers:
+            total = total + divergences(tuned, decoder, some, scale).mean()
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         tuned.remove_parallel_gradient()
@@ -159,7 +162,8 @@ def fine_tuned(
         done = step + 1
         if done % look_every and done < steps:
             continue
-        now, diverged, l0 = cost(tuned, decoder, selection, scale, wanted.weight)
+        found = cost(tuned, decoder, selection, scale, wanted.weight)
+        now, diverged, l0 = _minimised(found, wanted), *found[1:]
         looks_without_gain += 1
         if now < best and l0 <= MOST_L0 * options.k:
             best, looks_without_gain = now, 0
@@ -174,10 +178,10 @@ def fine_tuned(
     return tuned.fold(nothing, scale).requires_grad_(False)
 
 
-def divergence(
+def divergences(
     dictionary: Dictionary, decoder: FittedDecoder, shown: Shown, scale: float
 ) -> torch.Tensor:
-    """KL(clean ‖ spliced) of the answers, nats, a mean over trials and tasks.
+    """KL(clean ‖ spliced) of each trial's answers, nats, a mean over tasks, (trials,).
 
     Args:
         dictionary: of activations divided by `scale`.
@@ -194,10 +198,10 @@ def divergence(
         shown.beside,
     )
     of_tasks = [
-        (clean.exp() * (clean - said[task].log_softmax(-1))).sum(-1).mean()
+        (clean.exp() * (clean - said[task].log_softmax(-1))).sum(-1)
         for task, clean in shown.clean.items()
     ]
-    return torch.stack(of_tasks).mean()
+    return torch.stack(of_tasks).mean(0)
 
 
 @torch.no_grad()
@@ -205,6 +209,11 @@ def cost(
     dictionary: Dictionary, decoder: FittedDecoder, shown: Shown, scale: float, weight: float
 ) -> tuple[float, float, float]:
     """What is minimised, without a price of sparsity; the divergence alone; the mean L0."""
-    diverged = float(divergence(dictionary, decoder, shown, scale))
+    diverged = float(divergences(dictionary, decoder, shown, scale).mean())
     seen = reconstruct(dictionary, shown.value.flatten(0, 1) / scale)
     return diverged + weight * seen.fvu, diverged, seen.l0
+
+
+def _minimised(found: tuple[float, float, float], wanted: FineTuneOptions) -> float:
+    """Of what `cost` gives, the part that is asked for."""
+    return found[0] if wanted.answers else found[0] - found[1]

@@ -15,6 +15,7 @@ class FineTuneOptions:
     weight: float = 1.0  # of the dictionary's own loss beside the divergence of the answers, nats
     learning_rate: float = 5e-4  # at the first step, from where it falls to nothing
     batch_trials: int = 64  # trials in one step
+    answers: bool = True  # false: its own loss alone, in the same steps: what longer training gives
 
     def check(self, section: str) -> None:
         """Raise a `UserError` that names the option that cannot be."""
@@ -22,6 +23,11 @@ class FineTuneOptions:
             raise UserError(
                 f"{section}: samples and weight must be at least 0; "
                 f"found {self.samples} and {self.weight}."
+            )
+        if not self.answers and self.weight == 0:
+            raise UserError(
+                f"{section}: expected a weight above 0 without answers, as nothing else is "
+                "minimised; found 0."
             )
         if self.learning_rate <= 0 or self.batch_trials < 1:
             raise UserError(
