@@ -43,12 +43,14 @@ def scored(logits: torch.Tensor, labels: np.ndarray) -> tuple[np.ndarray, ...]:
     """
     known = labels != NO_CLASS
     shape = (-1,) + (1,) * (logits.ndim - 2)
-    true = torch.from_numpy(np.where(known, labels, 0)).view(*shape, 1)
-    index = true.expand(*logits.shape[:-1], 1)
-    log_probability = logits.log_softmax(-1).gather(-1, index)[..., 0].numpy()
-    predicted = logits.argmax(-1).numpy().astype(np.int8)
+    true = torch.from_numpy(np.where(known, labels, 0)).view(-1, 1, *shape[1:])
+    by_class = logits.movedim(-1, 1).contiguous()  # torch is ten times as fast along such a dim
+    index = true.expand(-1, 1, *by_class.shape[2:])
+    log_probability = by_class.log_softmax(1).gather(1, index)[:, 0].numpy()
+    predicted = by_class.max(1).indices.numpy().astype(np.int8)
     correct = (predicted == labels.reshape(shape)).astype(np.float32)
-    log_probability[~known], correct[~known] = np.nan, np.nan
+    if not known.all():
+        log_probability[~known], correct[~known] = np.nan, np.nan
     return correct, log_probability, predicted
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from glassbox.decoders.randomness import numpy_generator
 from glassbox.dictionaries.activations import HookTrials
 from glassbox.dictionaries.splice import METRICS
-from glassbox.interventions.ablation import KEEP, RESAMPLE, CleanPass
+from glassbox.interventions.ablation import RESAMPLE, CleanPass
 from glassbox.interventions.donors import donors_of
 from glassbox.interventions.measure import Said, say
 from glassbox.interventions.plan import DosePlan
@@ -93,8 +93,7 @@ def _effects_of_fold(
     by themselves.
     """
     clean = run.clean_pass(trials)
-    unchanged = ablation.removeprefix(KEEP) if ablation != RESAMPLE else "zero"
-    before = say(clean, run.suffix, trials.labels, NOTHING, intervention, unchanged)
+    before = say(clean, run.suffix, trials.labels, NOTHING, intervention, "zero")
     effects = Effects({}, {}, {}, {}, {})
     for task in run.tasks:
         effects.said_before[task] = before.predicted[task][:, 0]
