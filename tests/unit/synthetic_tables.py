@@ -13,6 +13,7 @@ LINES = ("Cux2-CreERT2", "Rorb-IRES2-Cre")
 CLASSES = {"direction": DIRECTIONS, "temporal_frequency": FREQUENCIES}
 TRUE_ACCURACY = {"direction": 0.85, "temporal_frequency": 0.6}
 ENSEMBLE = "identity_keyed_ensemble"
+MEDIATORS = ("units", "pca", "ica", "random")
 BASELINES = {  # by how much each is worse
     "gaussian_naive_bayes": 0.2,
     "logistic_regression": 0.05,
@@ -393,6 +394,39 @@ class Run:
                             "ci_high": drop + 0.02,
                             "n": 100,
                         }
+                        for rank, mediator in enumerate(MEDIATORS):
+                            yield from self._without_components(
+                                self._fit(cohort, level, s), mediator, variable, n_cells, rank
+                            )
+
+    def _without_components(self, where, mediator, variable, n_parts, rank):
+        for measured in CLASSES:
+            base = TRUE_ACCURACY.get(measured, 0.8)
+            drop = (0.02 if measured == variable else 0.004) * n_parts / (1 + rank)
+            row = {
+                "mediator": mediator,
+                "n_parts": n_parts,
+                "selected_for": variable,
+                "measured_on": measured,
+                "metric": "accuracy",
+                "value": base - drop,
+                "baseline": base,
+                "drop": drop,
+                "ci_low": drop - 0.02,
+                "ci_high": drop + 0.02,
+                "n": 400,
+                "p": 0.05,
+                "control_low": -0.01,
+                "control_median": 0.0,
+                "control_high": 0.01,
+                "n_controls": 20,
+                "available": 64,
+                "variance_share": 0.01 * n_parts * (1 + rank),
+            }
+            if measured == variable:
+                row |= {"selectivity": 0.8 * drop}
+                row |= {"selectivity_low": 0.8 * drop - 0.02, "selectivity_high": 0.8 * drop + 0.02}
+            yield {key: value for key, value in where.items() if key != "dictionary"} | row
 
     def steering(self):
         for cohort, level, _ in self.cohorts():

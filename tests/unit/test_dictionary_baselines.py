@@ -72,6 +72,13 @@ def test_what_lies_below_the_mean_is_kept_apart_in_nmf(x):
     assert float(baseline.rows.min()) >= 0 and float(baseline.W_dec.min()) < 0
 
 
+def test_coefficients_of_class_means_are_as_large_as_the_data_though_the_means_sum_to_nothing(x):
+    labels = {"direction": np.arange(len(x)) % 4, "temporal_frequency": np.arange(len(x)) % 2}
+    moved = x + torch.from_numpy(labels["direction"])[:, None] * torch.arange(6)
+    baseline = baselines.difference_in_means(moved, labels)
+    assert float(baseline.encode(moved).abs().max()) < 10 * float(moved.abs().max())
+
+
 def test_the_difference_in_means_tells_the_classes_apart(x):
     label = np.arange(300) % 2
     shift = torch.zeros(6)

@@ -372,6 +372,22 @@ def test_what_cells_cost_is_drawn_off_the_whole_decoder_on_the_units_trials(coho
     assert point["value"] == pytest.approx(clean - np.mean(drops))
 
 
+def test_each_mediator_is_drawn_at_one_size_beside_what_the_other_variables_lose(cohort):
+    drawn = [r for r in rows_of("necessity", cohort) if r.get("panel") == "mediator_direction"]
+    asked = {r["text"]: r for r in drawn if r["kind"] == "asked"}
+    assert set(asked) == {"cells", "units", "pca", "ica", "random"}
+    wanted = {"cohort": "all", "metric": "accuracy", "selected_for": "direction", "n_parts": "16"}
+    for mediator, point in asked.items():
+        its = of_table(cohort, "mediators", **wanted, mediator=mediator, measured_on="direction")
+        assert point["value"] == pytest.approx(np.mean([float(r["drop"]) for r in its]))
+        assert point["n_units"] == 16
+    others = next(r for r in drawn if (r["kind"], r["text"]) == ("others", "pca"))
+    its = of_table(cohort, "mediators", **wanted, mediator="pca", measured_on="temporal_frequency")
+    assert others["value"] == pytest.approx(np.mean([float(r["drop"]) for r in its]))
+    places = [asked[name]["place"] for name in ("units", "pca", "ica", "random")]
+    assert places == sorted(places)
+
+
 def test_the_curve_over_the_share_taken_away_begins_at_the_whole_decoder(cohort):
     rows = [r for r in rows_of("necessity", cohort) if r.get("panel") == "strength_direction"]
     curve = {r["place"]: r["value"] for r in rows if r["kind"] == "without"}

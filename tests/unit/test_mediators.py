@@ -131,7 +131,7 @@ def test_cells_taken_away_are_the_most_tuned_and_show_their_mean(lost, opened, f
     found = lost.drop[CELLS, "", 2, "direction"]["direction", "log_probability"]
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert (CELLS, "", 99, "temporal_frequency") not in lost.drop  # there are ten
-    assert lost.random[2]["direction", "accuracy"].shape == (10, 4)
+    assert lost.random[CELLS, 2]["direction", "accuracy"].shape == (10, 4)
 
 
 def test_explained_variance_is_one_of_a_cell_that_follows_its_class_and_none_of_a_constant():

@@ -81,7 +81,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "mediators": tuple(
         "cohort level mouse session seed hook mediator part n_parts selected_for measured_on "
         "metric value baseline drop ci_low ci_high p control_low control_high control_median "
-        "n_controls n".split()
+        "n_controls n available variance_share selectivity selectivity_low selectivity_high".split()
     ),
     "descriptions": tuple(
         "cohort level seed fold hook dictionary unit description variables score r2 auroc ceiling "

@@ -2,11 +2,19 @@
 # needs   the decoder, the dictionary, the units and the tensors of a cohort; test trials only
 # makes   results/interventions/{cohort}/{hook}/      ablations, their matched controls, confusions,
 #                                                     steering, patching between trials; heads,
-#                                                     latents and cells instead of units
+#                                                     latents, cells and components of other bases
+#                                                     instead of units
 #         results/interventions/all-without/{hook}/   the same for genotype, over held-out mice, and
 #                                                     what identity alone would tell of it
 #         results/interventions/{cohort}/{hook}/explained/   sentences of units, the decoder on
 #                                                     sentences alone, units' cells, deletions
+
+
+def ablation_options(wildcards):
+    """Other bases of the latents are fitted where most is trained together, as units are explained."""
+    section = config["interventions"]
+    bases = section["baselines"] if wildcards.cohort in EXPLAINED else []
+    return as_json(section | {"baselines": bases})
 
 
 rule ablate_units:
@@ -34,14 +42,16 @@ rule ablate_units:
         runtime=cohort_minutes,
     params:
         code=code_of("ablate_units"),
-        options=as_json(config["interventions"]),
+        options=ablation_options,
+        unit_options=as_json(config["units"]),
         threads=config["threads"]["interventions"],
     shell:
         'python "$SCRIPTS/ablate_units.py" --decoder results/decoders/{wildcards.cohort:q}'
         " --dictionary results/dictionaries/{wildcards.cohort:q}/{wildcards.hook}"
         " --units {input.units:q} --tensors {input.tensors:q}"
         " --out results/interventions/{wildcards.cohort:q}/{wildcards.hook}"
-        " --options {params.options:q} --threads {params.threads} 2>&1 | tee {log:q}"
+        " --options {params.options:q} --unit-options {params.unit_options:q}"
+        " --threads {params.threads} 2>&1 | tee {log:q}"
 
 
 rule ablate_genotype:

@@ -1,7 +1,8 @@
 """Take units away from one cohort's decoders, clamp them, or give them another trial's values.
 
 Writes ablation.csv, confusion.csv, controls.csv (the drop under every matched random set),
-steering.csv, patching.csv, and mediators.csv: heads, latents and cells taken away instead.
+steering.csv, patching.csv, and mediators.csv: heads, latents, cells and components of other bases
+taken away instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from glassbox.errors import user_errors
 from glassbox.files import sole_writer
 from glassbox.interventions.options import InterventionOptions
 from glassbox.options import options_from
+from glassbox.units.options import UnitOptions
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,16 +26,19 @@ def main(argv: list[str] | None = None) -> int:
     cli.add_argument("--tensors", required=True, nargs="+", type=Path, help="its sessions")
     cli.add_argument("--out", required=True, type=Path, help="folder to write into")
     cli.add_argument("--options", default="{}", help="section `interventions` as JSON")
+    cli.add_argument("--unit-options", default="{}", help="section `units` as JSON")
     args = cli.parse_args(argv)
     with user_errors():
         options = options_from(InterventionOptions, args.options, "interventions")
+        unit_options = options_from(UnitOptions, args.unit_options, "units")
         import torch
         from glassbox.interventions.stage import ablate_units
 
         torch.set_num_threads(args.threads)
         units = args.units if args.units.suffix == ".csv" else args.units / "units.csv"
         with sole_writer(args.out):
-            ablate_units(args.decoder, args.dictionary, units, args.tensors, args.out, options)
+            folders = args.decoder, args.dictionary, units, args.tensors, args.out
+            ablate_units(*folders, options, unit_options)
     return 0
 
 

@@ -1,4 +1,5 @@
-"""Are the units of a variable needed, and do they suffice? How much of them must go?"""
+"""Are the units of a variable needed, and do they suffice? How much of them must go, and do they
+carry more than as many cells or components of other bases?"""
 
 from __future__ import annotations
 
@@ -13,8 +14,9 @@ from glassbox.figures.choose import cohort_in_words, main_cohort, one_dictionary
 from glassbox.figures.options import FiguresOptions
 from glassbox.figures.summaries import counted
 
-NUMBER, STRENGTH = "number_", "strength_"
+NUMBER, STRENGTH, MEDIATOR = "number_", "strength_", "mediator_"
 WITHOUT, ONLY, CELLS = "without", "only", "cells"
+PARTS = ("head", "latent")  # mediators of which each part is taken away by itself
 WAYS = {WITHOUT: ("error_preserving", "zero"), ONLY: ("spliced", "keep_mean")}
 MOST_VARIABLES = 3  # drawn
 
@@ -30,8 +32,9 @@ def numbers(
     rows = one_dictionary(ablation, options)
     rows = rows[(rows.cohort == cohort) & (rows.metric == METRIC) & (rows.control == "target")]
     rows = rows[(rows.selected_for == rows.measured_on) & (rows.selected_for != GENOTYPE)]
-    cells = mediators[(mediators.cohort == cohort) & (mediators.metric == METRIC)]
-    cells = cells[(cells.mediator == CELLS) & (cells.selected_for == cells.measured_on)]
+    others = mediators[(mediators.cohort == cohort) & (mediators.metric == METRIC)]
+    others = others[~others.mediator.isin(PARTS)]
+    cells = others[(others.mediator == CELLS) & (others.selected_for == others.measured_on)]
     variables = [v for v in ORDER if v in set(rows.selected_for)][:MOST_VARIABLES]
     for variable in variables:
         own = rows[rows.selected_for == variable]
@@ -43,8 +46,9 @@ def numbers(
         clean = own[own.intervention == WAYS[WITHOUT][0]].baseline.mean()
         yield from _by_cells(cells[cells.selected_for == variable], variable, clean)
         yield from _levels(own, confusion[confusion.cohort == cohort], variable)
+        yield from _by_mediator(others[others.selected_for == variable], variable)
     if variables:
-        yield {"kind": "note", "text": _note(rows, cells)}
+        yield {"kind": "note", "text": _note(rows, cells, others)}
         text = f"Are a variable's units needed, and do they suffice? ({cohort_in_words(cohort)})"
         yield {"kind": "title", "text": text}
 
@@ -93,6 +97,38 @@ def _by_cells(cells: pd.DataFrame, variable: str, clean: float) -> Iterator[dict
         }
 
 
+def _by_mediator(its: pd.DataFrame, variable: str) -> Iterator[dict[str, Any]]:
+    """What as many parts of each mediator cost, the one that costs the variable most first.
+
+    As many: the largest number that most of the mediators have; of one with fewer all that there
+    are.
+    """
+    if its.mediator.nunique() < 2:
+        return
+    have = its.groupby("n_parts").mediator.nunique()
+    n_parts = have.index[2 * have > its.mediator.nunique()].max()
+    its = its[its.n_parts <= n_parts]
+    its = its[its.n_parts == its.groupby("mediator").n_parts.transform("max")]
+    asked = its[its.measured_on == variable].groupby("mediator").mean(numeric_only=True)
+    others = its[its.measured_on != variable].groupby("mediator").mean(numeric_only=True)
+    asked = asked.sort_values("drop", ascending=False, kind="stable")
+    fits = its.seed.nunique()
+    for place, (mediator, row) in enumerate(asked.iterrows()):
+        where = {"panel": MEDIATOR + variable, "variable": variable, "n_units": row.n_parts}
+        where |= {"place": place, "text": mediator}
+        ends = {"low": row.ci_low, "high": row.ci_high}
+        yield where | {"kind": "asked", "value": row["drop"], "n": fits} | ends
+        if mediator in others.index:
+            spared = others.loc[mediator]
+            yield where | {"kind": "others", "value": spared["drop"], "n": fits}
+        if row.n_controls > 0:
+            ends = {"low": row.control_low, "high": row.control_high}
+            controls = {"value": row.control_median, "n": row.n_controls}
+            yield where | {"kind": "random"} | controls | ends
+        if np.isfinite(row.variance_share):
+            yield where | {"kind": "variance", "value": row.variance_share}
+
+
 def _by_strength(its: pd.DataFrame, variable: str) -> Iterator[dict[str, Any]]:
     """Accuracy by the share that was taken away, at the largest number of units of all fits."""
     its = its[its.n_units.isin(its[its.strength != 1].n_units)]
@@ -117,7 +153,7 @@ def _levels(own: pd.DataFrame, confusion: pd.DataFrame, variable: str) -> Iterat
         yield where | {"kind": "chance", "value": 1 / classes if classes else np.nan}
 
 
-def _note(rows: pd.DataFrame, cells: pd.DataFrame) -> str:
+def _note(rows: pd.DataFrame, cells: pd.DataFrame, others: pd.DataFrame) -> str:
     counts = rows[rows.n_controls > 0].n_controls
     text = (
         "Units selected on selection trials, read on test trials, fitted folds pooled; "
@@ -134,7 +170,17 @@ def _note(rows: pd.DataFrame, cells: pd.DataFrame) -> str:
             f"what that costs in {counted(int(cells.n.median()), 'trial')}, off the whole "
             "decoder's accuracy. "
         )
+    text += (
+        "Second row: accuracy by the share of the way from the activation to zero, above 1 the "
+        "unit is turned over. Dashed: the whole decoder, and chance. "
+    )
+    if others.mediator.nunique() < 2:
+        return text
+    sets = int(others[others.n_controls > 0].n_controls.min())
     return text + (
-        "Below: accuracy by the share of the way from the activation to zero, above 1 the unit is "
-        "turned over. Dashed: the whole decoder, and chance."
+        "Third row: as many cells, units, or components of other bases of the latents (in "
+        "brackets: where fewer are selective), chosen on selection trials, set to zero (cells: to "
+        "their mean time course); drop of the variable (filled, 95% interval), mean drop of the "
+        "others (open); grey: 95% of "
+        f"{counted(sets, 'random set')} of as many; %: their share of the latents' variance."
     )

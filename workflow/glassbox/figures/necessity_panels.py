@@ -1,18 +1,32 @@
-"""The drawing of the necessity figure: accuracy by number of units above, by share below."""
+"""The drawing of the necessity figure: accuracy by number of units and by share, and what as many
+parts of other mediators cost."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from glassbox.figures.necessity import CELLS, NUMBER, ONLY, STRENGTH, WITHOUT
+from glassbox.figures.necessity import CELLS, MEDIATOR, NUMBER, ONLY, STRENGTH, WITHOUT
 from glassbox.figures.output import text_of
+
+MEDIATORS = {
+    "cells": "cells",
+    "units": "units",
+    "pca": "PCA",
+    "ica": "ICA",
+    "nmf": "NMF",
+    "semi_nmf": "semi-NMF",
+    "raw": "raw latents",
+    "random": "random",
+    "difference_in_means": "class means",
+}
 
 
 def draw(numbers: pd.DataFrame):
     """The figure of the numbers."""
     from glassbox.figures import style
 
-    figure = style.new_figure(style.DOUBLE_COLUMN_MM, 122)
+    compared = numbers.panel.str.startswith(MEDIATOR).any()
+    figure = style.new_figure(style.DOUBLE_COLUMN_MM, 178 if compared else 122)
     style.headline(figure, text_of(numbers, "title") or "Are units needed, and do they suffice?")
     foot = style.footnote(figure, text_of(numbers, "note"))
     present = [p for p in dict.fromkeys(numbers.panel) if p]
@@ -25,8 +39,8 @@ def draw(numbers: pd.DataFrame):
         len(variables),
         left=0.075,
         right=0.985,
-        top=0.86,
-        bottom=foot + 0.15,
+        top=0.905 if compared else 0.86,
+        bottom=foot + (0.41 if compared else 0.15),
         wspace=0.28,
         hspace=0.75,
     )
@@ -45,8 +59,49 @@ def draw(numbers: pd.DataFrame):
                 what = f"accuracy, {count:.0f} units" if count == count else "accuracy"
             axes.set_ylabel("Accuracy" if column == 0 else "")
             style.panel_title(axes, next(letters), name, what)
-    _legend(figure, numbers, variables, foot)
+    _legend(figure, numbers, variables, foot + 0.28 if compared else foot)
+    if not compared:
+        return figure
+    below = figure.add_gridspec(
+        1, len(variables), left=0.15, right=0.95, top=foot + 0.215, bottom=foot + 0.045, wspace=0.45
+    )
+    for column, variable in enumerate(variables):
+        rows = numbers[numbers.panel == MEDIATOR + variable]
+        if len(rows):
+            axes = figure.add_subplot(below[0, column])
+            _draw_mediators(axes, rows, variable)
+            what = f"drop without {rows.n_units.max():.0f} of each"
+            name = style.name_of(variable).capitalize()
+            style.panel_title(axes, next(letters), name, what, dx_mm=20)
     return figure
+
+
+def _draw_mediators(axes, rows: pd.DataFrame, variable: str) -> None:
+    from glassbox.figures import style
+
+    asked = rows[rows.kind == "asked"].sort_values("place")
+    random = rows[rows.kind == "random"]
+    others = rows[rows.kind == "others"]
+    colour = style.colour_of(variable)
+    axes.hlines(random.place, random.low, random.high, color=style.CONTROL_BAND, lw=5)
+    axes.plot(random.value, random.place, "|", color=style.SOFT, ms=5, mew=0.9)
+    axes.plot(others.value, others.place, "o", mfc="white", mec=style.EFFECT, ms=3.2, mew=0.7)
+    axes.hlines(asked.place, asked.low, asked.high, color=colour, lw=1.0)
+    axes.plot(asked.value, asked.place, "o", color=colour, ms=3.6)
+    axes.axvline(0, color=style.SOFT, lw=0.4, zorder=0)
+    names = [
+        MEDIATORS.get(row.text, row.text)
+        + (f" ({row.n_units:.0f})" if row.n_units < asked.n_units.max() else "")
+        for row in asked.itertuples()
+    ]
+    axes.set_yticks(asked.place, names)
+    for label, name in zip(axes.get_yticklabels(), asked.text, strict=True):
+        label.set_fontweight("bold" if name == "units" else "normal")
+    axes.set_ylim(len(asked) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("Drop in accuracy")
+    for row in rows[rows.kind == "variance"].itertuples():
+        style.beside(axes, row.place, f"{row.value:.0%}", soft=True)
 
 
 def _levels(axes, rows: pd.DataFrame) -> None:

@@ -15,7 +15,7 @@ NUMBERS = frozenset(
     "n_units strength baseline drop control_low control_high control_median n_controls "
     "selectivity count width k seed unit difference dose before after gain relabelings cell weight "
     "share rank n_parts n_cells activation auroc r2 ceiling partner_correlation "
-    "partner_chance".split()
+    "partner_chance available variance_share selectivity_low selectivity_high".split()
 )
 # Names of columns that are numbers elsewhere.
 TEXTS_OF = {"comparisons": frozenset({"baseline"}), "genotype": frozenset({"baseline"})}

@@ -6,7 +6,8 @@
              many as a dose has units, set to their mean time course over selection trials; beside
              random cells
 
-Heads and cells act through the whole decoder, so each set costs a pass of it.
+Heads and cells act through the whole decoder, so each set costs a pass of it. Components of other
+bases of the latents are in `bases.py`.
 """
 
 from __future__ import annotations
@@ -42,12 +43,17 @@ class Mediated:
     Attributes:
         before: the scores with nothing taken away.
         drop: before − after, by what was taken away.
-        random: the same of random cells, by their number, each (trials, sets).
+        random: the same of random sets, by mediator and number, each (trials, sets).
+        available: how many a mediator has, of which random sets are drawn.
+        variance: squared length of what was taken away of each trial's latents, and of their
+            distance from the mean latent, each (trials,).
     """
 
     before: Scores
     drop: dict[Part, Scores] = field(default_factory=dict)
-    random: dict[int, Scores] = field(default_factory=dict)
+    random: dict[tuple[str, int], Scores] = field(default_factory=dict)
+    available: dict[str, int] = field(default_factory=dict)
+    variance: dict[Part, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 def heads_of(model: Decoder) -> dict[str, list[tuple[torch.Tensor, slice]]]:
@@ -169,7 +175,7 @@ def mediated(
         return {key: before[key] - after[key] for key in before}
 
     inputs = Inputs(decoder, sessions, trials)
-    made = Mediated(scores(inputs.logits()))
+    made = Mediated(scores(inputs.logits()), available={CELLS: inputs.fewest_cells})
     for name, head in heads_of(decoder.model).items():
         with without(head):
             made.drop[HEAD, name, 1, ""] = lost(made.before, inputs.logits())
@@ -189,7 +195,9 @@ def mediated(
             for _ in range(n_random)
         ]
         if random:
-            made.random[n] = {k: np.stack([one[k] for one in random], 1) for k in made.before}
+            made.random[CELLS, n] = {
+                k: np.stack([one[k] for one in random], 1) for k in made.before
+            }
     return made
 
 
@@ -213,18 +221,21 @@ def mediator_rows(about: Row, folds: Sequence[Mediated], weights: np.ndarray) ->
         weights: bootstrap weights of their trials, one after the other, (resamples, trials).
     """
     parts = [part for part in folds[0].drop if all(part in fold.drop for fold in folds)]
-    for task, metric in folds[0].before:
-        key = task, metric
-        before = np.concatenate([fold.before[key] for fold in folds])
-        known = np.isfinite(before)
-        if not known.any():
-            continue
+    before = {key: np.concatenate([f.before[key] for f in folds]) for key in folds[0].before}
+    before = {key: values for key, values in before.items() if np.isfinite(values).any()}
+    tasks = sorted({task for task, _ in before})
+    lost, resampled = {}, {}
+    for key, values in before.items():
+        known = np.isfinite(values)
         table = np.stack([np.concatenate([f.drop[part][key] for f in folds]) for part in parts], 1)
-        table = table[known]
-        resampled = weighted_means(weights[:, known], table)
-        low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
-        for i, (mediator, name, n_parts, chosen) in enumerate(parts):
-            drop = float(table[:, i].mean(dtype=np.float64))
+        lost[key] = table[known].mean(0, dtype=np.float64)
+        resampled[key] = weighted_means(weights[:, known], table[known])
+    for (task, metric), values in before.items():
+        known, key = np.isfinite(values), (task, metric)
+        low, high = np.percentile(resampled[key], [2.5, 97.5], axis=0)
+        others = [(other, metric) for other in tasks if other != task]
+        for i, part in enumerate(parts):
+            mediator, name, n_parts, chosen = part
             row = about | {
                 "mediator": mediator,
                 "part": name or None,
@@ -232,14 +243,26 @@ def mediator_rows(about: Row, folds: Sequence[Mediated], weights: np.ndarray) ->
                 "selected_for": chosen or None,
                 "measured_on": task,
                 "metric": metric,
-                "baseline": float(before[known].mean(dtype=np.float64)),
-                "drop": drop,
+                "baseline": float(values[known].mean(dtype=np.float64)),
+                "drop": float(lost[key][i]),
                 "ci_low": float(low[i]),
                 "ci_high": float(high[i]),
                 "n": int(known.sum()),
             }
-            row["value"] = row["baseline"] - drop
-            random = [f.random[n_parts][key] for f in folds if n_parts in f.random]
-            if mediator == CELLS and random:
-                row |= against_controls(drop, np.concatenate(random)[known].mean(0))
+            row["value"] = row["baseline"] - row["drop"]
+            if all(mediator in fold.available for fold in folds):
+                row["available"] = min(fold.available[mediator] for fold in folds)
+            if all(part in fold.variance for fold in folds):
+                taken, spread = (sum(f.variance[part][j].sum() for f in folds) for j in (0, 1))
+                row["variance_share"] = float(taken / spread)
+            if task == chosen and others:
+                spared = sum(resampled[other][:, i] for other in others) / len(others)
+                ends = np.percentile(resampled[key][:, i] - spared, [2.5, 97.5])
+                row["selectivity"] = row["drop"] - float(np.mean([lost[o][i] for o in others]))
+                row["selectivity_low"], row["selectivity_high"] = ends.tolist()
+            random = [
+                f.random[mediator, n_parts][key] for f in folds if (mediator, n_parts) in f.random
+            ]
+            if random:
+                row |= against_controls(row["drop"], np.concatenate(random)[known].mean(0))
             yield row

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from glassbox.errors import UserError
 
 Ranking = Literal["efficiency", "effect", "tuning"]
+Base = Literal["pca", "ica", "nmf", "semi_nmf", "raw", "random", "difference_in_means"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,11 @@ class InterventionOptions:
     strengths: tuple[float, ...] = (0.25, 0.5, 0.75, 1.5, 2.0)  # beside 1: shares of the way from
     # an activation to 0, of error_preserving × zero
     patching_controls: int = 200  # matched random sets that are patched between trials
-    mediator_controls: int = 20  # sets of random cells, as many as the cells that are taken away
+    mediator_controls: int = 20  # sets of random cells and of random components of a basis, as many
+    # as are taken away
+    baselines: tuple[Base, ...] = get_args(Base)  # bases of the latents of which as many components
+    # are taken away as units, where most is trained together
+    baseline_samples: int = 4000  # activations that ICA, NMF and semi-NMF are fitted to
     steering_doses: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)  # multiples of a unit's 99th
     # percentile on selection trials, to which it is clamped
     steering_units: int = 0  # of a variable, clamped one by one, the first by rank; 0: all
@@ -67,6 +72,14 @@ class InterventionOptions:
                     f"{section}.{name}: expected a number of sets, or 0 for none; found "
                     f"{getattr(self, name)}."
                 )
+        if len(set(self.baselines)) != len(self.baselines):
+            raise UserError(
+                f"{section}.baselines: expected none twice; found {', '.join(self.baselines)}."
+            )
+        if self.baseline_samples < 100:
+            raise UserError(
+                f"{section}.baseline_samples: expected at least 100; found {self.baseline_samples}."
+            )
         if self.steering_units < 0:
             raise UserError(
                 f"{section}.steering_units: expected a number of units, or 0 for all; found "

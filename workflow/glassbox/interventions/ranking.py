@@ -117,6 +117,31 @@ def single_unit_drops(
     return true, dealt
 
 
+def best_first(
+    run: Run,
+    candidates: Candidates,
+    options: InterventionOptions,
+    units: np.ndarray,
+    drop: dict[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """The living candidates of every task in order, given what each of `units` alone costs."""
+    place = np.full(len(run.density), -1)
+    place[units] = np.arange(len(units))
+    target = {}
+    for task in run.tasks:
+        chosen = candidates.units[task]
+        kept = run.alive[chosen]
+        score = candidates.effect_size[task][kept]
+        chosen = chosen[kept]
+        if options.ranking in ("effect", "efficiency"):
+            score = net_effect(drop, task)[place[chosen]]
+        if options.ranking == "efficiency":
+            energy = np.maximum(run.energy[chosen], LEAST_ENERGY)
+            score = score / energy**options.energy_power
+        target[task] = chosen[np.argsort(-score, kind="stable")]
+    return target
+
+
 def rank_units(
     run: Run,
     candidates: Candidates,
@@ -127,22 +152,8 @@ def rank_units(
     alive = np.flatnonzero(run.alive)
     most, seed = options.max_selection_trials, options.seed
     drop, shuffled = single_unit_drops(run, alive, rng, most, seed)
-    place = np.full(len(run.density), -1)
-    place[alive] = np.arange(len(alive))
-    target = {}
-    for task in run.tasks:
-        units = candidates.units[task]
-        kept = run.alive[units]
-        score = candidates.effect_size[task][kept]
-        units = units[kept]
-        if options.ranking in ("effect", "efficiency"):
-            score = net_effect(drop, task)[place[units]]
-        if options.ranking == "efficiency":
-            energy = np.maximum(run.energy[units], LEAST_ENERGY)
-            score = score / energy**options.energy_power
-        target[task] = units[np.argsort(-score, kind="stable")]
     return Ranked(
-        target,
+        best_first(run, candidates, options, alive, drop),
         {task: alive[np.argsort(-net_effect(shuffled, task), kind="stable")] for task in run.tasks},
         alive[np.argsort(-run.energy[alive], kind="stable")],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from glassbox.decoders.randomness import numpy_generator, seed_of
 from glassbox.dictionaries.activations import HookTrials, open_sessions
 from glassbox.errors import UserError
 from glassbox.interventions.ablation import ABLATIONS, INTERVENTIONS, KEEPING, RESAMPLE
+from glassbox.interventions.bases import choose_components, components_taken_away
 from glassbox.interventions.effects import effects_of
 from glassbox.interventions.mediators import mediated, mediator_rows
 from glassbox.interventions.options import InterventionOptions
 from glassbox.interventions.patching import patching_rows
 from glassbox.interventions.plan import doses_of, plan_doses
-from glassbox.interventions.ranking import rank_units, read_candidates
+from glassbox.interventions.ranking import Ranked, rank_units, read_candidates
 from glassbox.interventions.rows import (
     CONTROL_COLUMNS,
     ablation_rows,
@@ -32,6 +33,7 @@ from glassbox.progress import Progress
 from glassbox.statistics import bootstrap_weights
 from glassbox.tables import write_rows, write_table
 from glassbox.tensors.splits import TEST
+from glassbox.units.options import UnitOptions
 
 PRIMARY = ("error_preserving", "zero")
 # What the dictionary fails to write would tell by itself, were it kept beside the kept units.
@@ -46,8 +48,17 @@ def ablate_units(
     tensors: Sequence[str | Path],
     out: str | Path,
     options: InterventionOptions,
+    unit_options: UnitOptions,
 ) -> None:
-    """Write the tables of this stage of a cohort into `out`."""
+    """Write the tables of this stage of a cohort into `out`.
+
+    Args:
+        decoder_folder, dictionary_folder, units_csv, tensors: of the cohort.
+        out: folder to write into.
+        options: of this stage.
+        unit_options: those that units.csv was made with; components of other bases are chosen
+            by the same test.
+    """
     facts = DictionaryFacts.read(dictionary_folder)
     decoder = FittedDecoder.load(decoder_folder, *facts.runs[0])
     sessions = open_sessions(decoder, tensors)
@@ -65,7 +76,7 @@ def ablate_units(
         drawn = options.seed, run.seed, run.fold, what
         return capped(test, options.steering_trials, *drawn)
 
-    progress = Progress(len(seeds) * (5 + len(conditions)), f"ablate_units {facts.cohort}")
+    progress = Progress(len(seeds) * (6 + len(conditions)), f"ablate_units {facts.cohort}")
     for seed in seeds:
         folds, ranked = [], []
         for fold in sorted(f for s, f in facts.runs if s == seed):
@@ -131,6 +142,10 @@ def ablate_units(
             options.seed,
         )
         progress.step()
+        plain = {k: v for k, v in about.items() if k != "dictionary"} | {"seed": seed}
+        if options.baselines:
+            tables["mediators"] += _of_bases(plain, folds, ranked, weights, options, unit_options)
+        progress.step()
         few = [(run, some(run, test, "mediators")) for run, test in folds]
         lost = [
             mediated(
@@ -144,12 +159,39 @@ def ablate_units(
             )
             for run, test in few
         ]
-        plain = {k: v for k, v in about.items() if k != "dictionary"} | {"seed": seed}
         weights = _weights([t for _, t in few], "mediators", seed, options)
         tables["mediators"] += mediator_rows(plain, lost, weights)
         progress.step()
     progress.close()
     write_tables(out, tables)
+
+
+def _of_bases(
+    about: dict[str, Any],
+    folds: Sequence[tuple[Run, HookTrials]],
+    ranked: Sequence[Ranked],
+    weights: np.ndarray,
+    options: InterventionOptions,
+    unit_options: UnitOptions,
+) -> Iterator[dict[str, Any]]:
+    """Rows of mediators.csv: components of other bases, beside the dictionary's units."""
+    chosen = [
+        choose_components(run, order.target, options, unit_options)
+        for (run, _), order in zip(folds, ranked, strict=True)
+    ]
+    doses = {
+        basis: {
+            task: doses_of(options.doses, min(len(one[basis].order[task]) for one in chosen))
+            for task in folds[0][0].tasks
+        }
+        for basis in chosen[0]
+    }
+    given = doses, options.mediator_controls, options.seed
+    lost = [
+        components_taken_away(one, test, *given)
+        for one, (_, test) in zip(chosen, folds, strict=True)
+    ]
+    return mediator_rows(about, lost, weights)
 
 
 def write_tables(out: str | Path, tables: dict[str, list[dict[str, Any]]]) -> None:

@@ -19,7 +19,7 @@ class TrialTest:
 
     Attributes:
         p: permutation p, (units,).
-        q: Benjamini-Hochberg over units, (units,).
+        q: Benjamini-Hochberg over the units of a family, (units,).
         explained: share of the variance that the variable explains.
         selective: the units that are claimed, (units,) bool.
     """
@@ -37,6 +37,7 @@ def claim_trials(
     block: np.ndarray,
     others: tuple[np.ndarray, ...],
     options: UnitOptions,
+    families: np.ndarray | None = None,
 ) -> TrialTest:
     """Test every unit for the variable and say which are selective.
 
@@ -57,11 +58,15 @@ def claim_trials(
         session, block: of each trial, (trials,).
         others: class of each trial in the other variables, each (trials,).
         options: of the claim procedure.
+        families: units of one value share one false-discovery rate, (units,); None: all do.
     """
     strata = group_codes(session, block)
     finer = group_codes(strata, *others)
     p = permutation_test(activation, label, finer, options.permutations, options.seed)
-    q = benjamini_hochberg(p)
+    families = np.zeros(len(p)) if families is None else families
+    q = np.empty_like(p)
+    for family in np.unique(families):
+        q[families == family] = benjamini_hochberg(p[families == family])
     explained = explained_variance(activation, label, strata, others, options.min_effect)
     if options.claim == "estimate":
         large = explained.omega2 >= options.min_effect
