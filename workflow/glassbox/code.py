@@ -105,7 +105,7 @@ def _read(file: Path, module: str, house: Path, kept: Kept | None) -> _Source:
     for name in names:
         parts = name.split(".")
         packages = (".".join(parts[: depth + 1]) for depth in range(len(parts)))
-        modules.update(part for part in packages if _file_of(part, house).exists())
+        modules.update(part for part in packages if _exists(part, house))
     return _Source(meaning, frozenset(modules))
 
 
@@ -133,6 +133,11 @@ def _base_of(node: ast.ImportFrom, file: Path, module: str) -> str:
     package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
     package = package[: len(package) - (node.level - 1)]
     return ".".join([*package, *([node.module] if node.module else [])])
+
+
+@cache
+def _exists(module: str, house: Path) -> bool:
+    return _file_of(module, house).exists()
 
 
 @cache

@@ -3,6 +3,7 @@
 # Priorities of rules follow the longest chain (sessions, decoder, dictionary, units, truth), so that
 # no long job is left to run alone at the end; jobs that nothing long waits for fill the gaps.
 
+import atexit
 import gc
 import json
 import shlex
@@ -43,6 +44,8 @@ keep_one_timer(JobScheduler)
 # again took a third of the planning.
 gc.freeze()
 gc.set_threshold(1_000_000)
+# At the end that look would take a tenth of it once more, to free what the system takes back anyway.
+atexit.register(gc.freeze)
 
 # Each job's shell finds the library and the scripts, whatever its working directory and its
 # environment are, and fails when any part of a pipe fails. Its python is Snakemake's own, also where
