@@ -4,9 +4,8 @@
         --tensors results/tensors/*.zarr [--ks 8 16] [--weights 0.1 1 10] [--seeds 0 1] [--runs 5]
 
 For each decoder (seed and fold) and k a dictionary is trained on reconstruction (`as trained`),
-then on through the decoder with each weight of its own loss. Two controls never see an answer: `its
-own loss`, the same further steps without the divergence, and `from the start`, a training on
-reconstruction with as many activations as both together. Rows are means over decoders and
+then on through the decoder with each weight of its own loss. Its control never sees an answer: `its
+own loss`, the same further steps without the divergence. Rows are means over decoders and
 dictionary seeds: the divergence of the answers on selection trials, by which a weight is chosen,
 then on test trials the divergence, spliced − clean accuracy and log-probability (a trial of several
 tasks with their mean) and explained variance. The second table has what each is above `its own
@@ -110,16 +109,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def made_of(seen, options, more: int, weights: Sequence[float]) -> Iterator[tuple[str, Dictionary]]:
-    """The dictionary as trained, its controls, and through the decoder with each weight."""
+    """The dictionary as trained, its control, and through the decoder with each weight."""
     from glassbox.dictionaries.fine_tune import fine_tuned
     from glassbox.dictionaries.fine_tune_options import FineTuneOptions
     from glassbox.dictionaries.train import train_dictionary
 
-    drawn, selection = options.seed, seen.selection()
-    first = train_dictionary(seen.stream, selection, options, drawn).dictionary
+    drawn = options.seed
+    first = train_dictionary(seen.stream, seen.selection(), options, drawn).dictionary
     yield "as trained", first
-    longer = replace(options, samples=options.samples + more)
-    yield "from the start", train_dictionary(seen.stream, selection, longer, drawn).dictionary
     alone = replace(options, fine_tune=FineTuneOptions(more, answers=False))
     yield CONTROL, fine_tuned(first, seen, alone, drawn)
     for weight in weights:

@@ -100,6 +100,10 @@ class Dictionary(nn.Module):
         """What `forward` gives, (n, dim), with the way back to every weight that has one."""
         return self(x)
 
+    def target(self, x: torch.Tensor) -> torch.Tensor:
+        """What a reconstruction of `x` is held against: itself."""
+        return x
+
     @torch.no_grad()
     def remove_parallel_gradient(self) -> None:
         """Take from the gradient of each decoder row its component along the row."""

@@ -102,7 +102,7 @@ def reconstruct(
     pooled = Reconstruction() if pooled is None else pooled
     for part in x.split(block):
         z = dictionary.encode(part)
-        pooled.add(part, dictionary.decode(z), z)
+        pooled.add(dictionary.target(part), dictionary.decode(z), z)
     return pooled
 
 
