@@ -80,9 +80,10 @@ def main(argv: list[str] | None = None) -> int:
     print("|---|---|---|---|---|---|---|")
     for name, values in rows.items():
         explained, l0, dead = np.mean(values, 0)
+        sizes = "– | –" if np.isnan(l0) else f"{l0:.1f} | {dead:.1%}"
         of_folds = [np.mean(of_fold, 0) for of_fold in by_trial[name].values()]
         measured = said_of(np.concatenate(of_folds, axis=1))
-        print(f"| {name} | {explained:.3f} | {l0:.1f} | {dead:.1%} | {measured} |")
+        print(f"| {name} | {explained:.3f} | {sizes} | {measured} |")
     return 0
 
 
