@@ -36,6 +36,7 @@ def test_the_default_configuration_makes_fifteen_cohorts_and_three_with_mice_hel
         "units",
         "ablation",
         "necessity",
+        "controls",
         "steering",
         "genotype",
     ):

@@ -51,6 +51,7 @@ def test_the_local_configuration_plans_the_whole_path_for_the_session_with_grati
         "draw_agreement",
         "judge_claims",
         "draw_necessity",
+        "draw_controls",
         "draw_steering",
         "report_refused",
     }
@@ -72,7 +73,15 @@ def test_a_run_makes_everything_but_the_refused_session_and_says_so_at_its_end(
     assert f"excluded: {sentence}" in said
     assert said.rindex(f"error: {sentence}") > said.rindex("rule draw_ablation")
     assert (checkout.results / "tensors" / f"{TASKLESS}.zarr").is_dir()
-    for figure in ("decoding", "insertion", "units", "ablation", "necessity", "steering"):
+    for figure in (
+        "decoding",
+        "insertion",
+        "units",
+        "ablation",
+        "necessity",
+        "controls",
+        "steering",
+    ):
         assert (checkout.results / "figures" / f"{figure}.pdf").stat().st_size > 0
     with (checkout.results / "tables" / "decoding.csv").open() as file:
         assert {row["cohort"] for row in csv.DictReader(file)} == {COHORT}

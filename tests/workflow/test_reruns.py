@@ -19,11 +19,12 @@ TABLES_AND_FIGURES = {
     "draw_units",
     "draw_ablation",
     "draw_necessity",
+    "draw_controls",
     "draw_steering",
     "draw_genotype",
 }
 FIGURES = "decoding insertion units ablation necessity steering genotype receptive_fields".split()
-FIGURES += ["attribution"]
+FIGURES += ["attribution", "controls"]
 EXPLANATIONS = {"explain_units", "draw_attribution"}
 ABLATIONS = {"ablate_units", "ablate_genotype"}
 # Scripts of targets that the main job does not make, so that the tiny run does not run them.

@@ -3,7 +3,7 @@
 # makes   results/figures/*.pdf, *.png      drawn from the tables alone
 #         results/tables/figure_*.csv       the numbers that a figure shows
 
-FIGURES = ["decoding", "insertion", "units", "ablation", "necessity", "steering"]
+FIGURES = ["decoding", "insertion", "units", "ablation", "necessity", "controls", "steering"]
 # One cohort's receptive fields are drawn, for one is enough to see: the first mouse's.
 FIELDS_OF = [
     name
@@ -219,6 +219,40 @@ rule draw_necessity:
         'python "$SCRIPTS/draw_necessity.py" --ablation {input.ablation:q}'
         " --mediators {input.mediators:q} --confusion {input.confusion:q} --pdf {output.pdf:q}"
         " --png {output.png:q} --csv {output.csv:q} --options {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule draw_controls:
+    input:
+        ablation="results/tables/ablation.csv",
+        sets=expand(
+            "results/interventions/{cohort}/{hook}/controls.csv", cohort=EXPLAINED, hook=HOOK
+        ),
+    output:
+        png=report(
+            "results/figures/controls.png",
+            caption="../../report/controls.rst",
+            category="Figures",
+            labels={"figure": "controls", "question": "What is each ablation held against?"},
+        ),
+        pdf="results/figures/controls.pdf",
+        csv="results/tables/figure_controls.csv",
+    log:
+        "results/logs/draw_controls.log",
+    benchmark:
+        "results/benchmarks/draw_controls.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=by_attempt(1000),
+        runtime=by_attempt(10),
+    params:
+        code=code_of("draw_controls"),
+        options=as_json(config["figures"]),
+    shell:
+        'python "$SCRIPTS/draw_controls.py" --ablation {input.ablation:q} --sets {input.sets:q}'
+        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q}"
+        " --options {params.options:q} 2>&1 | tee {log:q}"
 
 
 rule draw_steering:

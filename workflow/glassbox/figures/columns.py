@@ -23,6 +23,9 @@ FIGURE_COLUMNS: dict[str, tuple[str, ...]] = {
         "panel kind variable control asked moved_to place value low high n text".split()
     ),
     "necessity": tuple("panel kind variable n_units place value low high n text".split()),
+    "controls": tuple(
+        "panel kind variable control condition n_units place value low high p n text".split()
+    ),
     "genotype": tuple("panel kind source mouse cre_line value low high p n text".split()),
     "ablation": tuple(
         "panel kind selected_for measured_on control n_units seed true predicted value low high "
