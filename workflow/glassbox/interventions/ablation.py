@@ -184,6 +184,11 @@ def logits_of_sets(
     n_sets = len(sets)
     if isinstance(suffix, Suffix):
         mask, put_back = _taken(clean, as_mask(sets, clean.dictionary.width), ablation)
+        if not mask.any():
+            said = suffix(base.unsqueeze(2)).items()
+            alike = {task: logits.expand(-1, n_sets, -1) for task, logits in said}
+            yield slice(0, n_trials), slice(0, n_sets), alike
+            return
         reader = SetReader(suffix, clean.dictionary.W_dec)
         yield from reader(base, *clean.removed(ablation), mask, put_back, strength)
         return

@@ -27,7 +27,8 @@ SETS_AT_ONCE = 128
 SETS_BY_STATE = 4096  # the more, the more of them leave a latent in the same state
 ROWS_AT_ONCE = 8192  # versions of one latent held at once: a few megabytes, which caches hold
 TRIALS_PREPARED = 256  # whose units' reads are held at once: some ten megabytes
-TRIALS_BY_STATE = 8  # whose states are held at once
+ANSWERS_BY_STATE = 16384  # trials × sets whose states are held at once: at most 60 megabytes
+ANSWERS_AT_ONCE = 4096  # of which sums are held: a megabyte
 ROWS_PREPARED = 128  # at a time
 LEAST_TOTAL = 1e-25  # sum of attention weights relative to the largest, before it is lost in noise
 
@@ -141,8 +142,9 @@ class SetReader:
         for first_set in range(0, n_sets, SETS_BY_STATE):
             sets = slice(first_set, min(first_set + SETS_BY_STATE, n_sets))
             mask = masks[:, sets].contiguous()
-            for at in range(0, n_trials, TRIALS_BY_STATE):
-                trials = slice(at, min(at + TRIALS_BY_STATE, n_trials))
+            step = max(1, ANSWERS_BY_STATE // mask.shape[1])
+            for at in range(0, n_trials, step):
+                trials = slice(at, min(at + step, n_trials))
                 here = rows.take(slice(trials.start * n_latents, trials.stop * n_latents))
                 logits = self._sums_of_states(here, mask, n_latents)
                 if logits is not None:
@@ -171,15 +173,17 @@ class SetReader:
         places = (patterns.rank + first[:, None]).reshape(n_trials, n_latents, -1)
         places = places.transpose(0, 2, 1)
         found: dict[str, list[torch.Tensor]] = {task: [] for task in self.suffix.tasks}
-        for of_trial in places:
-            bags = torch.from_numpy(np.ascontiguousarray(of_trial))
+        n_sets = mask.shape[1]
+        step = max(1, ANSWERS_AT_ONCE // n_sets)
+        for begin in range(0, n_trials, step):
+            bags = torch.from_numpy(places[begin : begin + step].reshape(-1, n_latents))
             sums = functional.embedding_bag(bags, table, mode="sum").T.contiguous()
             total = sums[: self.n_scores]
             if not bool((total > LEAST_TOTAL).all() & (total < 1 / LEAST_TOTAL).all()):
                 return None
             for task, logits in self._said(sums, total.reciprocal_()).items():
-                found[task].append(logits)
-        return {task: torch.stack(parts).transpose(1, 2) for task, parts in found.items()}
+                found[task].append(logits.view(len(logits), -1, n_sets).transpose(0, 1))
+        return {task: torch.cat(parts).transpose(1, 2) for task, parts in found.items()}
 
     def _states(self, rows: _Rows, taken: torch.Tensor) -> torch.Tensor:
         """What each state adds to the sums over latents, (rows, columns, states).
