@@ -362,6 +362,16 @@ def test_necessity_and_sufficiency_are_the_accuracy_of_the_table(
         assert band["low"] == pytest.approx(np.mean(ends))
 
 
+def test_cells_are_drawn_at_the_numbers_that_every_seed_has():
+    rows = [
+        {"cohort": "all", "seed": seed, "n_parts": n, "drop": 0.1, "ci_low": 0.0, "ci_high": 0.2}
+        for seed, numbers in {0: (4, 16, 19), 1: (4, 16, 23)}.items()
+        for n in numbers
+    ]
+    drawn = list(necessity._by_cells(pd.DataFrame(rows), "direction", 0.9))
+    assert [row["place"] for row in drawn] == [4, 16]
+
+
 def test_what_cells_cost_is_drawn_off_the_whole_decoder_on_the_units_trials(cohort):
     drawn = [r for r in rows_of("necessity", cohort) if r.get("panel") == "number_direction"]
     clean = next(r["value"] for r in drawn if r["kind"] == "clean")

@@ -109,16 +109,16 @@ def _dose_of_matrix(rows: pd.DataFrame) -> int:
     return int(own.n_units.max())
 
 
-def at_doses_of_all_fits(target: pd.DataFrame) -> pd.DataFrame:
+def at_doses_of_all_fits(target: pd.DataFrame, dose: str = "n_units") -> pd.DataFrame:
     """The rows at doses that every cohort and seed has, so that a mean is over all of them.
 
     The largest dose is all units that were selected, and seeds differ in that. All rows where
-    no dose is shared.
+    no dose is shared. `dose` names the column.
     """
-    have = target[["cohort", "seed", "n_units"]].drop_duplicates()
+    have = target[["cohort", "seed", dose]].drop_duplicates()
     fits = len(have[["cohort", "seed"]].drop_duplicates())
-    count = have.n_units.value_counts()
-    shared = target[target.n_units.isin(count.index[count == fits])]
+    count = have[dose].value_counts()
+    shared = target[target[dose].isin(count.index[count == fits])]
     return shared if len(shared) else target
 
 

@@ -86,7 +86,7 @@ def _by_cells(cells: pd.DataFrame, variable: str, clean: float) -> Iterator[dict
     has another accuracy: only the drop is comparable.
     """
     where = {"panel": NUMBER + variable, "variable": variable}
-    for n_cells, its in cells.groupby("n_parts"):
+    for n_cells, its in at_doses_of_all_fits(cells, "n_parts").groupby("n_parts"):
         yield where | {
             "kind": CELLS,
             "place": n_cells,
