@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class FittedDecoder:
             value i.
         sessions: by name, those of the body first, then held-out ones.
         model: the network, in evaluation: no method draws random numbers.
+        classes: class values of every task that has classes, whatever its stimulus.
     """
 
     cohort: str
@@ -74,6 +75,7 @@ class FittedDecoder:
     tasks: Mapping[str, np.ndarray]
     sessions: Mapping[str, FittedSession]
     model: Decoder
+    classes: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(
@@ -127,7 +129,23 @@ class FittedDecoder:
             tasks=tasks,
             sessions=sessions,
             model=model,
+            classes=classes,
         )
+
+    @property
+    def other_stimuli(self) -> tuple[str, ...]:
+        """Stimuli beside the first whose trials have classes to tell."""
+        targets = self.model.targets
+        return tuple(
+            stimulus
+            for stimulus in targets.stimuli
+            if stimulus != self.stimulus and any(t in self.classes for t in targets.of(stimulus))
+        )
+
+    def of_stimulus(self, stimulus: str) -> FittedDecoder:
+        """The same decoder, as one that looks at the trials of another of its stimuli."""
+        tasks = [task for task in self.model.targets.of(stimulus) if task in self.classes]
+        return replace(self, stimulus=stimulus, tasks={t: self.classes[t] for t in tasks})
 
     @torch.inference_mode()
     def at(

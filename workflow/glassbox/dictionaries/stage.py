@@ -21,6 +21,7 @@ from glassbox.dictionaries.fine_tune import fine_tuned
 from glassbox.dictionaries.keeping import checkpoint_of, device_of, room_of
 from glassbox.dictionaries.measure import Measured, measure
 from glassbox.dictionaries.options import DictionaryOptions
+from glassbox.dictionaries.other_stimuli import Sessions, activity_in_others, open_others
 from glassbox.dictionaries.rows import (
     DIFFERENCE,
     dictionary_row,
@@ -60,7 +61,7 @@ def train_dictionaries(
     samples = options.samples + options.fine_tune.samples
     progress = Progress(len(runs) * samples, "train_dictionary", "activation")
     table, by_session, scores_of_seed, first_of_fold = [], [], {}, {}
-    sessions = decoder = None
+    sessions = decoder = others = None
     for seed, fold in runs:
         decoder = FittedDecoder.load(decoder_folder, seed, fold)
         sessions = sessions or open_sessions(decoder, tensors, room=room_of(decoder, cache))
@@ -95,6 +96,9 @@ def train_dictionaries(
         by_session += session_rows(about | {"fold": fold}, sessions, measured.sessions)
         scores_of_seed.setdefault(seed, []).append((measured.scores, measured.test_session))
         beside = behaviour_of(sessions, decoder)
+        if others is None:
+            others = open_others(decoder, tensors, room_of(decoder, cache))
+        beside |= activity_in_others(decoder, others, dictionary, options.hook)
         _write_run(out, seed, fold, dictionary, measured, beside)
     progress.close()
     names = [s.data.session for s in sessions]
@@ -102,7 +106,7 @@ def train_dictionaries(
     write_table("dictionaries", out / "dictionaries.csv", table)
     write_table("dictionary_sessions", out / "dictionary_sessions.csv", by_session)
     write_table("insertion", out / "insertion.csv", insertion)
-    _write_facts(out, decoder, sessions, runs, options)
+    _write_facts(out, decoder, sessions, others, runs, options)
 
 
 def runs_of(decoder_folder: str | Path) -> tuple[tuple[int, int], ...]:
@@ -193,6 +197,7 @@ def _write_facts(
     out: Path,
     decoder: FittedDecoder,
     sessions: Sequence[DecodedSession],
+    others: Sessions,
     runs: Sequence[tuple[int, int]],
     options: DictionaryOptions,
 ) -> None:
@@ -206,6 +211,19 @@ def _write_facts(
         "dictionary": options.architecture,
         "options": about,
         "runs": [{"seed": seed, "fold": fold} for seed, fold in runs],
+        **_of_stimulus(decoder, sessions),
+        "others": {
+            stimulus: _of_stimulus(decoder.of_stimulus(stimulus), of_one)
+            for stimulus, of_one in others.items()
+        },
+    }
+    with replacing_file(out / "dictionary.json") as partial:
+        partial.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+
+
+def _of_stimulus(decoder: FittedDecoder, sessions: Sequence[DecodedSession]) -> dict[str, Any]:
+    """Classes of the stimulus that the decoder looks at, and the sessions that have it."""
+    return {
         "classes": {task: [float(v) for v in values] for task, values in decoder.tasks.items()},
         "sessions": [
             {
@@ -219,8 +237,6 @@ def _write_facts(
             for s in sessions
         ],
     }
-    with replacing_file(out / "dictionary.json") as partial:
-        partial.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
 
 def _place(session: DecodedSession) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from glassbox.errors import UserError
+from glassbox.units.variables import ORIENTATION
 
 SELECTION, TEST = 1, 2
 UNKNOWN = float("nan")
@@ -48,6 +49,9 @@ class DictionaryFolder:
         sessions: in the order of `session_index`.
         classes: values of each task's condition, in the order of the class index.
         holds_session: what passes the hook is made with the session's embedding.
+        others: the same folder for the decoder's other stimuli, by stimulus: their own sessions
+            and classes, the same units.
+        prefix: of the arrays' names, for another stimulus than the decoder's first.
     """
 
     path: Path
@@ -56,6 +60,8 @@ class DictionaryFolder:
     sessions: tuple[Session, ...]
     classes: dict[str, tuple[float, ...]]
     holds_session: bool = False
+    others: dict[str, DictionaryFolder] = field(default_factory=dict)
+    prefix: str = ""
 
     @classmethod
     def open(cls, path: str | Path) -> DictionaryFolder:
@@ -65,20 +71,18 @@ class DictionaryFolder:
         if not file.exists():
             raise UserError(f"{file}: no such file; run the rule train_dictionary first.")
         meta = json.loads(file.read_text())
-        sessions = tuple(
-            Session(
-                s["session"],
-                str(s["mouse"]),
-                str(s["cre_line"]),
-                bool(s.get("held_out", False)),
-                str(s.get("area") or ""),
-                UNKNOWN if s.get("depth_um") is None else float(s["depth_um"]),
-            )
-            for s in meta["sessions"]
-        )
-        classes = {task: tuple(values) for task, values in meta["classes"].items()}
-        names = meta["dictionary"], meta["hook"]
-        return cls(path, *names, sessions, classes, bool(meta.get("holds_session")))
+        names, confounded = (meta["dictionary"], meta["hook"]), bool(meta.get("holds_session"))
+        others = {
+            stimulus: cls(path, *names, *_of_stimulus(of_one), confounded, prefix=f"{stimulus}/")
+            for stimulus, of_one in meta.get("others", {}).items()
+        }
+        return cls(path, *names, *_of_stimulus(meta), confounded, others)
+
+    @property
+    def shows_orientation(self) -> bool:
+        """Whether orientation is a variable of another stimulus, so that the axis of a direction
+        must not go by that name."""
+        return any(ORIENTATION in other.classes for other in self.others.values())
 
     def runs(self) -> tuple[tuple[int, int], ...]:
         """Every (seed, fold) of the folder, sorted."""
@@ -98,23 +102,40 @@ class DictionaryFolder:
 
     def _trials(self, seed: int, fold: int, parts: tuple[int, ...]) -> Activations:
         with np.load(self.path / f"activations-seed{seed}-fold{fold}.npz") as stored:
-            session, part = stored["session_index"], stored["part"]
+            at = self.prefix
+            session, part = stored[f"{at}session_index"], stored[f"{at}part"]
             trained = np.array([not s.held_out for s in self.sessions])
             keep = np.isin(part, parts) & trained[session]
             for task in self.classes:
-                keep &= stored[f"label_{task}"] >= 0  # a trial without a class answers nothing
-            block = stored["block"].astype(np.int64)
+                keep &= stored[f"{at}label_{task}"] >= 0  # a trial without a class answers nothing
+            block = stored[f"{at}block"].astype(np.int64)
             if len(parts) > 1:  # other parts of a block lie apart in time
                 block = block * (TEST + 1) + part
-            series = [name for name in stored.files if name.startswith(SERIES)]
+            series = [name for name in stored.files if name.startswith(SERIES) and not at]
             return Activations(
-                activation=stored["unit_activation"][keep],
+                activation=stored[f"{at}unit_activation"][keep],
                 session=session[keep].astype(np.int64),
                 block=block[keep],
-                label={t: stored[f"label_{t}"][keep].astype(np.int64) for t in self.classes},
+                label={t: stored[f"{at}label_{t}"][keep].astype(np.int64) for t in self.classes},
                 density=stored["density"],
                 behaviour={name.removeprefix(SERIES): stored[name][keep] for name in series},
             )
+
+
+def _of_stimulus(meta: dict) -> tuple[tuple[Session, ...], dict[str, tuple[float, ...]]]:
+    """Sessions and classes of one stimulus, as `dictionary.json` has them."""
+    sessions = tuple(
+        Session(
+            s["session"],
+            str(s["mouse"]),
+            str(s["cre_line"]),
+            bool(s.get("held_out", False)),
+            str(s.get("area") or ""),
+            UNKNOWN if s.get("depth_um") is None else float(s["depth_um"]),
+        )
+        for s in meta["sessions"]
+    )
+    return sessions, {task: tuple(values) for task, values in meta["classes"].items()}
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def read_descriptions(
         points = curves.setdefault(at, {}).setdefault(row["variable"], [])
         points.append((row["condition"], float(row["response"] or "nan")))
     known = {*folder.classes, GENOTYPE}
-    known |= {ORIENTATION} if DIRECTION in folder.classes else set()
+    if DIRECTION in folder.classes and not folder.shows_orientation:
+        known.add(ORIENTATION)
     found: dict[Run, dict[int, Description]] = {}
     means: dict[Run, np.ndarray] = {}
     for (run, unit), variables in claimed.items():

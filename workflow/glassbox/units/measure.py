@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -124,18 +125,29 @@ def measure_units(
 
 def measure_run(run: Run) -> None:
     """Add the rows of one seed and fold."""
-    for task in run.folder.classes:
-        if len(run.seen.activation) == 0:
-            run.note(task, "no selection trials")
-            continue
-        _measure_task(run, task, task)
-        if task == DIRECTION and ORIENTATION not in run.folder.classes:
+    _measure_tasks(run)
+    if DIRECTION in run.folder.classes and len(run.seen.activation):
+        tasks = {*run.folder.classes, *chain(*(o.classes for o in run.folder.others.values()))}
+        if ORIENTATION not in tasks:
             _measure_task(run, DIRECTION, ORIENTATION)
+    for other in run.folder.others.values():
+        at = run.who["seed"], run.who["fold"]
+        there = replace(run, folder=other, seen=other.selection(*at), unseen=other.unseen(*at))
+        _measure_tasks(there)
     if len(run.seen.activation):
         _measure_behaviour(run)
         if len({s.mouse for s in run.folder.sessions if not s.held_out}) > 1:
             _measure_genotype(run)
             _measure_places(run)
+
+
+def _measure_tasks(run: Run) -> None:
+    """The variables of one stimulus, on its own trials."""
+    for task in run.folder.classes:
+        if len(run.seen.activation):
+            _measure_task(run, task, task)
+        else:
+            run.note(task, "no selection trials")
 
 
 def mice_of(folder: DictionaryFolder, activations: Activations) -> MouseTable:
