@@ -63,6 +63,49 @@ def test_claims_by_probability_keep_the_share_of_false_ones_and_find_more_than_a
     assert found / true > 0.8
 
 
+def measured(rng, shares, n=N):
+    values, label = drawn(rng, shares, n)
+    return explained_variance(values, label, np.zeros(n, int))
+
+
+def test_training_trials_that_overstate_find_more_and_claim_no_more_falsely():
+    minimum = 0.05
+    counts = {"without": np.zeros(2), "with": np.zeros(2)}
+    true = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        shares = rng.beta(0.5, 4.0, 400)
+        found = measured(rng, shares)
+        overstated = np.clip(1.3 * shares + 0.02 + 0.01 * rng.random(400), 0, 0.99)
+        trained = measured(rng, overstated, 3 * N)
+        true += (shares > minimum).sum()
+        for name, given in (("without", ()), ("with", (trained,))):
+            chosen = claimed(probability_below(found, minimum, *given), 0.05)
+            counts[name] += (
+                (chosen & (shares > minimum)).sum(),
+                (chosen & (shares <= minimum)).sum(),
+            )
+    for right, wrong in counts.values():
+        assert wrong / (right + wrong) <= 0.06
+    assert counts["with"][0] > counts["without"][0] + 0.02 * true
+
+
+def test_what_training_trials_alone_show_is_not_believed():
+    rng = np.random.default_rng(0)
+    found = measured(rng, np.full(300, 0.01))
+    trained = measured(rng, rng.uniform(0.01, 0.5, 300), 3 * N)
+    assert not claimed(probability_below(found, 0.05, trained), 0.05).any()
+
+
+def test_of_few_units_training_trials_say_nothing():
+    rng = np.random.default_rng(0)
+    shares = np.full(20, 0.06)
+    found, trained = measured(rng, shares), measured(rng, shares, 3 * N)
+    np.testing.assert_array_equal(
+        probability_below(found, 0.05, trained), probability_below(found, 0.05)
+    )
+
+
 def test_the_claimed_are_the_largest_set_with_so_few_expected_false_ones():
     probability = np.array([0.9, 0.0, 0.1, 0.06, 0.02])
     assert np.flatnonzero(claimed(probability, 0.05)).tolist() == [1, 2, 3, 4]

@@ -13,7 +13,7 @@ import numpy as np
 from glassbox.errors import UserError
 from glassbox.units.variables import ORIENTATION
 
-SELECTION, TEST = 1, 2
+TRAIN, SELECTION, TEST = 0, 1, 2
 UNKNOWN = float("nan")
 SERIES = "behaviour_"  # how the names of the series begin in the files
 _FILE = re.compile(r"activations-seed(\d+)-fold(\d+)\.npz")
@@ -92,6 +92,10 @@ class DictionaryFolder:
     def selection(self, seed: int, fold: int) -> Activations:
         """The selection trials of the sessions that the decoder was trained on."""
         return self._trials(seed, fold, (SELECTION,))
+
+    def trained(self, seed: int, fold: int) -> Activations:
+        """The training trials of those sessions."""
+        return self._trials(seed, fold, (TRAIN,))
 
     def unseen(self, seed: int, fold: int) -> Activations:
         """Selection and test trials of those sessions: all that nothing was trained on.

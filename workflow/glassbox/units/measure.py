@@ -36,7 +36,7 @@ from glassbox.units.summaries import describe_tuning
 from glassbox.units.trials import claim_trials
 from glassbox.units.tuning import Tuning, tuning_curves
 from glassbox.units.variables import DIRECTION, ORIENTATION, axial
-from glassbox.units.variance import explained_variance
+from glassbox.units.variance import Explained, explained_variance
 
 GENOTYPE, AREA, DEPTH, SESSION = "genotype", "area", "depth", "session"
 Row = dict[str, Any]
@@ -58,7 +58,7 @@ class Run:
 
     Attributes:
         folder: of stage 4.
-        seen: selection trials; unseen: selection and test trials.
+        seen: selection trials; unseen: selection and test trials; trained: training trials.
         who: what names the rows.
         options: of the measurement.
         partners: of the living units in other seeds; None where there is one seed.
@@ -68,6 +68,7 @@ class Run:
     folder: DictionaryFolder
     seen: Activations
     unseen: Activations
+    trained: Activations
     who: Row
     options: UnitOptions
     partners: Matched | None
@@ -112,8 +113,8 @@ def measure_units(
             "hook": folder.hook,
             "dictionary": folder.dictionary,
         }
-        unseen = folder.unseen(seed, fold)
-        run = Run(folder, seen, unseen, who, options, partners.get((seed, fold)), measured)
+        others = folder.unseen(seed, fold), folder.trained(seed, fold)
+        run = Run(folder, seen, *others, who, options, partners.get((seed, fold)), measured)
         measure_run(run)
     out = Path(out)
     write_table("units", out / "units.csv", measured.units)
@@ -213,17 +214,22 @@ def _labels(
 
 def _unseen(run: Run, task: str, variable: str) -> Columns:
     """What all trials say that nothing was trained on, and which units are claimed by them."""
-    trials, options = run.unseen, run.options
-    values = trials.activation[:, run.seen.alive()].astype(float)
-    _, label, others = _labels(run, trials, task, variable)
-    strata = group_codes(trials.session, trials.block)
-    found = explained_variance(values, label, strata, others, options.min_effect)
-    below = probability_below(found, options.min_effect)
+    found, trained = (
+        _explained(run, trials, task, variable) for trials in (run.unseen, run.trained)
+    )
+    below = probability_below(found, run.options.min_effect, trained)
     return {
         "effect_size_unseen": found.omega2,
         "p_small": below,
-        "claimed": claimed(below, options.q),
+        "claimed": claimed(below, run.options.q),
     }
+
+
+def _explained(run: Run, trials: Activations, task: str, variable: str) -> Explained:
+    values = trials.activation[:, run.seen.alive()].astype(float)
+    _, label, others = _labels(run, trials, task, variable)
+    strata = group_codes(trials.session, trials.block)
+    return explained_variance(values, label, strata, others, run.options.min_effect)
 
 
 def _measure_behaviour(run: Run) -> None:
