@@ -133,7 +133,8 @@ def measure_run(run: Run) -> None:
             _measure_task(run, DIRECTION, ORIENTATION)
     for other in run.folder.others.values():
         at = run.who["seed"], run.who["fold"]
-        there = replace(run, folder=other, seen=other.selection(*at), unseen=other.unseen(*at))
+        parts = {"unseen": other.unseen(*at), "trained": other.trained(*at)}
+        there = replace(run, folder=other, seen=other.selection(*at), **parts)
         _measure_tasks(there)
     if len(run.seen.activation):
         _measure_behaviour(run)
