@@ -276,3 +276,10 @@ def cohort_memory(wildcards, attempt):
 def cohort_minutes(wildcards, attempt):
     """Minutes: for each session and run about five times what one core needs (docs/scale.md)."""
     return attempt * (30 + 2 * len(cohort_of(wildcards).sessions) * len(RUNS))
+
+
+def ablation_options(wildcards):
+    """Other bases of the latents are fitted where most is trained together, as units are explained."""
+    section = config["interventions"]
+    bases = section["baselines"] if wildcards.cohort in EXPLAINED else []
+    return as_json(section | {"baselines": bases})

@@ -10,13 +10,6 @@
 #                                                     sentences alone, units' cells, deletions
 
 
-def ablation_options(wildcards):
-    """Other bases of the latents are fitted where most is trained together, as units are explained."""
-    section = config["interventions"]
-    bases = section["baselines"] if wildcards.cohort in EXPLAINED else []
-    return as_json(section | {"baselines": bases})
-
-
 rule ablate_units:
     input:
         decoder=DECODER,
