@@ -117,7 +117,7 @@ def test_a_run_outlives_a_restart_of_slurmctld(slurm_cluster, checkout, tiny_run
     run = submitted(checkout, MANIFEST)
     planted.reached()
     slurm_cluster.kill_controller()
-    time.sleep(15)  # several times the controller asks for its jobs in vain
+    time.sleep(30)  # longer than SLURM's commands wait: questions for the job stay unanswered
     planted.release()
     slurm_cluster.start_controller()
     said = run.ends_well()
