@@ -6,7 +6,15 @@ keeps them to ask again, and the run waits for ever for jobs that were done long
 
 from __future__ import annotations
 
+import sys
 from types import ModuleType
+
+PLUGIN = "snakemake_executor_plugin_slurm"
+
+
+def loaded_plugin() -> ModuleType | None:
+    """The plugin, where this run of Snakemake has loaded it."""
+    return sys.modules.get(PLUGIN)
 
 
 def keep_unanswered_jobs(plugin: ModuleType | None) -> None:
