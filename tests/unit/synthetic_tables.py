@@ -23,6 +23,17 @@ BASELINES = {  # by how much each is worse
 }
 
 
+def _dropped(baseline, drop):
+    """The columns of a fall of the accuracy."""
+    ends = {"ci_low": drop - 0.02, "ci_high": drop + 0.02}
+    return {
+        "metric": "accuracy",
+        "value": baseline - drop,
+        "baseline": baseline,
+        "drop": drop,
+    } | ends
+
+
 class Run:
     """A run over `mice` mice, with one session each; `write(folder)` writes all its tables."""
 
@@ -386,14 +397,8 @@ class Run:
                             "n_parts": n_cells,
                             "selected_for": variable,
                             "measured_on": variable,
-                            "metric": "accuracy",
-                            "value": base - drop,
-                            "baseline": base,
-                            "drop": drop,
-                            "ci_low": drop - 0.02,
-                            "ci_high": drop + 0.02,
                             "n": 100,
-                        }
+                        } | _dropped(base, drop)
                         for rank, mediator in enumerate(MEDIATORS):
                             yield from self._without_components(
                                 self._fit(cohort, level, s), mediator, variable, n_cells, rank
@@ -408,12 +413,6 @@ class Run:
                 "n_parts": n_parts,
                 "selected_for": variable,
                 "measured_on": measured,
-                "metric": "accuracy",
-                "value": base - drop,
-                "baseline": base,
-                "drop": drop,
-                "ci_low": drop - 0.02,
-                "ci_high": drop + 0.02,
                 "n": 400,
                 "p": 0.05,
                 "control_low": -0.01,
@@ -422,7 +421,7 @@ class Run:
                 "n_controls": 20,
                 "available": 64,
                 "variance_share": 0.01 * n_parts * (1 + rank),
-            }
+            } | _dropped(base, drop)
             if measured == variable:
                 row |= {"selectivity": 0.8 * drop}
                 row |= {"selectivity_low": 0.8 * drop - 0.02, "selectivity_high": 0.8 * drop + 0.02}

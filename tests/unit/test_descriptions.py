@@ -16,11 +16,9 @@ from activation_files import (
     write_dictionary,
 )
 from glassbox.errors import UserError
+from glassbox.tensors.splits import SELECTION, TEST, TRAIN
 from glassbox.units.activations import DictionaryFolder
 from glassbox.units.describe import (
-    SELECTION,
-    TEST,
-    TRAIN,
     SeenTrials,
     auroc,
     condition_means,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from glassbox.decoders.fitted import FittedDecoder
-from glassbox.decoders.train import CohortName, train_cohort
 from glassbox.decoders.untrained import untrained
 from glassbox.dictionaries.activations import DecodedSession, HookTrials, hook_trials
 from glassbox.dictionaries.comparison import of_cells, of_untrained
@@ -27,7 +26,7 @@ from glassbox.dictionaries.stream import Stream
 from glassbox.dictionaries.train import train_dictionary
 from glassbox.tensors.splits import SELECTION, TEST, TRAIN
 from planted import plant
-from tiny_trials import OPTIONS, tiny_cohort, tiny_session
+from tiny_trials import decoded_sessions, tiny_session, trained_decoders
 
 FEW = DictionaryOptions(
     width=24,
@@ -47,15 +46,12 @@ def stream_of(trials):
 
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("trained") / "decoders"
-    train_cohort(CohortName("all", "all"), tiny_cohort(("a", "b")), OPTIONS, out, None)
-    return FittedDecoder.load(out, 0, 0)
+    return FittedDecoder.load(trained_decoders(tmp_path_factory.mktemp("trained")), 0, 0)
 
 
 @pytest.fixture(scope="module")
 def sessions():
-    made = (tiny_session("a", n_cells=6), tiny_session("b", n_cells=7))
-    return tuple(DecodedSession(s, np.zeros(len(s.trial), np.int32), False) for s in made)
+    return decoded_sessions()
 
 
 def test_an_untrained_decoder_has_drawn_weights_and_the_scaling_that_was_measured(decoder):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from glassbox.decoders.fitted import FittedDecoder
-from glassbox.decoders.train import CohortName, train_cohort
 from glassbox.dictionaries import cached, comparison, stage
 from glassbox.dictionaries.activations import DecodedSession, hook_trials, thinned
 from glassbox.dictionaries.cached import activations_of
@@ -22,7 +21,7 @@ from glassbox.dictionaries.train import train_dictionary
 from glassbox.errors import UserError
 from glassbox.progress import Progress
 from glassbox.tables import read_rows
-from tiny_trials import OPTIONS, tiny_cohort, tiny_session
+from tiny_trials import tiny_session, trained_decoders
 
 MANY = DictionaryOptions(width=24, k=3, samples=6000, batch=100, memory_mb=1, copies=80)
 FEW = replace(MANY, copies=2, checkpoint_every_s=0.0, resamples=20, noise_draws=1)
@@ -32,10 +31,7 @@ CHEAP = ("pca_leading", "raw_cells", "random", "random_decoder", "untrained_deco
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("trained") / "decoders"
-    options = replace(OPTIONS, seeds=SEEDS, folds=(0,))
-    train_cohort(CohortName("all", "all"), tiny_cohort(("a", "b"), ("c",)), options, out, None)
-    return out
+    return trained_decoders(tmp_path_factory.mktemp("trained"), ("c",), seeds=SEEDS, folds=(0,))
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,7 @@ import pytest
 import torch
 from glassbox.decoders.fitted import FittedDecoder
 from glassbox.decoders.randomness import seed_of
-from glassbox.decoders.train import CohortName, train_cohort
 from glassbox.dictionaries import fine_tune, stage
-from glassbox.dictionaries.activations import DecodedSession
 from glassbox.dictionaries.architectures import new_dictionary
 from glassbox.dictionaries.cached import activations_of
 from glassbox.dictionaries.fine_tune import Shown, cost, divergences, fine_tuned
@@ -24,7 +22,7 @@ from glassbox.dictionaries.train import train_dictionary
 from glassbox.errors import UserError
 from glassbox.options import options_from
 from glassbox.tensors.splits import SELECTION, TRAIN
-from tiny_trials import OPTIONS, tiny_cohort, tiny_session
+from tiny_trials import decoded_sessions, trained_decoders
 
 FEW = DictionaryOptions(
     width=24,
@@ -38,10 +36,7 @@ FEW = DictionaryOptions(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("trained") / "decoders"
-    options = replace(OPTIONS, epochs=20, patience=20)
-    train_cohort(CohortName("all", "all"), tiny_cohort(("a", "b")), options, out, None)
-    return out
+    return trained_decoders(tmp_path_factory.mktemp("trained"), epochs=20, patience=20)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +46,7 @@ def decoder(folder):
 
 @pytest.fixture(scope="module")
 def sessions():
-    made = (tiny_session("a", n_cells=6), tiny_session("b", n_cells=7))
-    return tuple(DecodedSession(s, np.zeros(len(s.trial), np.int32), False) for s in made)
+    return decoded_sessions()
 
 
 def learned(decoder, sessions, options):

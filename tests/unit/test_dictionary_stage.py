@@ -11,14 +11,12 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from glassbox.decoders.train import CohortName, train_cohort
 from glassbox.dictionaries import comparison, stage
-from glassbox.dictionaries.activations import DecodedSession
 from glassbox.dictionaries.architectures import AUTOENCODERS, load_dictionary
 from glassbox.dictionaries.comparison_options import Architecture, Baseline, ComparisonOptions
 from glassbox.dictionaries.fine_tune_options import FineTuneOptions
 from glassbox.dictionaries.options import DictionaryOptions
-from tiny_trials import OPTIONS, tiny_cohort, tiny_session
+from tiny_trials import decoded_sessions, trained_decoders
 
 FEW = DictionaryOptions(
     width=24, k=2, samples=2000, batch=100, copies=2, checks=4, noise_draws=1, resamples=20
@@ -27,16 +25,12 @@ FEW = DictionaryOptions(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("trained") / "decoders"
-    options = replace(OPTIONS, epochs=5, patience=5)
-    train_cohort(CohortName("all", "all"), tiny_cohort(("a", "b")), options, out, None)
-    return out
+    return trained_decoders(tmp_path_factory.mktemp("trained"), epochs=5, patience=5)
 
 
 @pytest.fixture(autouse=True)
 def sessions(monkeypatch):
-    made = (tiny_session("a", n_cells=6), tiny_session("b", n_cells=7))
-    opened = tuple(DecodedSession(s, np.zeros(len(s.trial), np.int32), False) for s in made)
+    opened = decoded_sessions()
     for module in (stage, comparison):
         monkeypatch.setattr(module, "open_sessions", lambda *_, **__: opened)
 

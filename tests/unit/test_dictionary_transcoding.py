@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from glassbox.decoders.fitted import FittedDecoder
-from glassbox.decoders.train import CohortName, train_cohort
-from glassbox.dictionaries.activations import DecodedSession, hook_trials
+from glassbox.dictionaries.activations import hook_trials
 from glassbox.dictionaries.metrics import reconstruct
 from glassbox.dictionaries.options import DictionaryOptions
 from glassbox.dictionaries.transcoder import Transcoder
 from glassbox.dictionaries.transcoding import PairedTranscoder, pairs_of, train_transcoder
 from glassbox.errors import UserError
 from glassbox.tensors.splits import TEST
-from tiny_trials import OPTIONS, tiny_cohort, tiny_session
+from tiny_trials import decoded_sessions, trained_decoders
 
 FEW = DictionaryOptions(hook="block0.mlp", width=24, k=4, samples=40_000, batch=100, copies=2)
 
 
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("trained") / "decoders"
-    options = replace(OPTIONS, epochs=20, patience=20)
-    train_cohort(CohortName("all", "all"), tiny_cohort(("a", "b")), options, out, None)
+    out = trained_decoders(tmp_path_factory.mktemp("trained"), epochs=20, patience=20)
     return FittedDecoder.load(out, 0, 0)
 
 
 @pytest.fixture(scope="module")
 def sessions():
-    made = (tiny_session("a", n_cells=6), tiny_session("b", n_cells=7))
-    return tuple(DecodedSession(s, np.zeros(len(s.trial), np.int32), False) for s in made)
+    return decoded_sessions()
 
 
 @pytest.fixture(scope="module")

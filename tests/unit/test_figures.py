@@ -7,6 +7,7 @@ import json
 import sys
 from functools import cache
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -396,6 +397,20 @@ def test_each_mediator_is_drawn_at_one_size_beside_what_the_other_variables_lose
     assert others["value"] == pytest.approx(np.mean([float(r["drop"]) for r in its]))
     places = [asked[name]["place"] for name in ("units", "pca", "ica", "random")]
     assert places == sorted(places)
+
+
+def test_mediators_without_random_sets_are_drawn_without_their_bars(cohort, tmp_path):
+    """`interventions.mediator_controls: 0`."""
+    copytree(cohort, tmp_path, dirs_exist_ok=True)
+    rows = [row | {"n_controls": ""} for row in of_table(cohort, "mediators")]
+    write_table("mediators", tmp_path / "mediators.csv", rows)
+    rows = rows_of("necessity", tmp_path)
+    assert {"asked", "others"} <= {row["kind"] for row in rows}
+    assert "random" not in {row["kind"] for row in rows}
+    (note,) = (row["text"] for row in rows if row["kind"] == "note")
+    assert "Third row" in note and "random sets of" not in note
+    (said,) = (row["text"] for row in rows_of("necessity", cohort) if row["kind"] == "note")
+    assert "20 random sets of" in said
 
 
 def test_the_curve_over_the_share_taken_away_begins_at_the_whole_decoder(cohort):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from glassbox.decoders.data import CohortData, TrialSet
 from glassbox.decoders.options import DecoderOptions, FrontOptions, WindowsOptions
+from glassbox.decoders.train import CohortName, train_cohort
+from glassbox.dictionaries.activations import DecodedSession
 
 CLASSES = {"direction": np.arange(4) * 90.0, "temporal_frequency": np.array([1.0, 2.0])}
 OPTIONS = DecoderOptions(
@@ -67,3 +70,16 @@ def tiny_cohort(
     return CohortData(
         tuple(sessions[: len(body)]), tuple(sessions[len(body) :]), CLASSES, tuple(CLASSES)
     )
+
+
+def trained_decoders(folder: Path, held_out: tuple[str, ...] = (), **changes: object) -> Path:
+    """A folder of decoders trained on sessions a and b."""
+    out, cohort = folder / "decoders", tiny_cohort(("a", "b"), held_out)
+    train_cohort(CohortName("all", "all"), cohort, replace(OPTIONS, **changes), out, None)
+    return out
+
+
+def decoded_sessions() -> tuple[DecodedSession, ...]:
+    """What those decoders were trained on, as stage 4 reads it."""
+    made = (tiny_session("a", n_cells=6), tiny_session("b", n_cells=7))
+    return tuple(DecodedSession(s, np.zeros(len(s.trial), np.int32), False) for s in made)

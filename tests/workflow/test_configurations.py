@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 import yaml
-from workflow_files import ROOT, folder_of_sessions
+from workflow_files import FIGURES, ROOT, folder_of_sessions
 
 
 def refusal(run) -> str:
@@ -30,16 +30,7 @@ def test_the_default_configuration_makes_fifteen_cohorts_and_three_with_mice_hel
     assert count["ablate_units"] == 15
     for rule in ("relabel_mice", "score_ground_truth", "ablate_genotype", "assemble_tables"):
         assert count[rule] == 1
-    for figure in (
-        "decoding",
-        "insertion",
-        "units",
-        "ablation",
-        "necessity",
-        "controls",
-        "steering",
-        "genotype",
-    ):
+    for figure in (*FIGURES, "genotype"):
         assert count[f"draw_{figure}"] == 1
     assert count["report_refused"] == 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 
 import pytest
-from workflow_files import Checkout
+from workflow_files import FIGURES, Checkout
 
 pytestmark = pytest.mark.real
 
@@ -73,15 +73,7 @@ def test_a_run_makes_everything_but_the_refused_session_and_says_so_at_its_end(
     assert f"excluded: {sentence}" in said
     assert said.rindex(f"error: {sentence}") > said.rindex("rule draw_ablation")
     assert (checkout.results / "tensors" / f"{TASKLESS}.zarr").is_dir()
-    for figure in (
-        "decoding",
-        "insertion",
-        "units",
-        "ablation",
-        "necessity",
-        "controls",
-        "steering",
-    ):
+    for figure in FIGURES:
         assert (checkout.results / "figures" / f"{figure}.pdf").stat().st_size > 0
     with (checkout.results / "tables" / "decoding.csv").open() as file:
         assert {row["cohort"] for row in csv.DictReader(file)} == {COHORT}

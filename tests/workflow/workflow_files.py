@@ -17,6 +17,8 @@ from glassbox.sessions import layout
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs", "report")
+# Of a cohort of one mouse; genotype needs several.
+FIGURES = tuple("decoding insertion units ablation necessity controls steering".split())
 LONGEST_S = 1200  # a run that hangs fails its test instead of stopping all of them
 
 sys.path.append(str(ROOT / "tests" / "unit"))

@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from glassbox.dictionaries.training import MOST_L0
+
 MOST_DEAD = 0.10
-MOST_ACTIVE = 1.1  # L0 over k
 BASELINE = "pca_leading"
 COST, ERROR = "log_probability_change", "log_probability_se"
 AVERAGED = (COST, ERROR, "explained_variance", "dead_fraction", "l0")
@@ -58,7 +59,7 @@ def operating_point(rows: Sequence[Mapping[str, Any]], candidates: Sequence[str]
         if its[COST] >= least
         and its["explained_variance"] > np.mean(to_beat.get(name[2], [-np.inf]))
         and its["dead_fraction"] < MOST_DEAD
-        and its["l0"] <= MOST_ACTIVE * name[2]
+        and its["l0"] <= MOST_L0 * name[2]
     ]
     if not good:
         return best

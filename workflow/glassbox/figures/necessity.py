@@ -176,11 +176,13 @@ def _note(rows: pd.DataFrame, cells: pd.DataFrame, others: pd.DataFrame) -> str:
     )
     if others.mediator.nunique() < 2:
         return text
-    sets = int(others[others.n_controls > 0].n_controls.min())
-    return text + (
+    text += (
         "Third row: as many cells, units, or components of other bases of the latents (in "
         "brackets: where fewer are selective), chosen on selection trials, set to zero (cells: to "
         "their mean time course); drop of the variable (filled, 95% interval), mean drop of the "
-        "others (open); grey: 95% of "
-        f"{counted(sets, 'random set')} of as many; %: their share of the latents' variance."
+        "others (open); "
     )
+    drawn = others[others.n_controls > 0].n_controls
+    if len(drawn):
+        text += f"grey: 95% of {counted(int(drawn.min()), 'random set')} of as many; "
+    return text + ("%: their share of the latents' variance (above 100% where directions overlap).")

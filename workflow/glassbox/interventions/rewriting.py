@@ -30,9 +30,9 @@ from glassbox.dictionaries.activations import HookTrials
 from glassbox.dictionaries.splice import NO_CLASS, scored
 from glassbox.interventions.runs import Run
 from glassbox.statistics import bootstrap_weights, weighted_means
-from glassbox.tensors.splits import TEST
+from glassbox.tensors.splits import SELECTION, TEST, TRAIN
 from glassbox.units.activations import DictionaryFolder
-from glassbox.units.describe import SELECTION, TRAIN, condition_means, trials_of
+from glassbox.units.describe import condition_means, trials_of
 from glassbox.units.descriptions import Description
 
 SHUFFLES = 5

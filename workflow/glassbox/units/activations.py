@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from glassbox.errors import UserError
+from glassbox.tensors.splits import SELECTION, TEST, TRAIN
 from glassbox.units.variables import ORIENTATION
 
-TRAIN, SELECTION, TEST = 0, 1, 2
 UNKNOWN = float("nan")
 SERIES = "behaviour_"  # how the names of the series begin in the files
 _FILE = re.compile(r"activations-seed(\d+)-fold(\d+)\.npz")

@@ -13,12 +13,12 @@ import numpy as np
 from glassbox.errors import UserError
 from glassbox.statistics import benjamini_hochberg
 from glassbox.tables import as_text, read_rows
+from glassbox.tensors.splits import SELECTION, TEST, TRAIN
 from glassbox.units.activations import DictionaryFolder
 from glassbox.units.descriptions import Curve, Description, describe
 from glassbox.units.groups import group_codes, group_sums
 from glassbox.units.variables import DIRECTION, ORIENTATION, axial
 
-TRAIN, SELECTION, TEST = 0, 1, 2
 GENOTYPE = "genotype"
 DESCRIBED_BEFORE = {ORIENTATION: DIRECTION}  # the axis of a direction that is named already
 Row = dict[str, Any]
