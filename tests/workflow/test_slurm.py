@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -124,23 +125,44 @@ def unlike(here: Path, there: Path, but: str = "no such name") -> set[str]:
 @pytest.mark.slurm
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "groups",
+    "grouped",
     [
-        pytest.param([*PROFILE["groups"], *FEWER_JOBS], id="in fewer jobs"),
-        pytest.param(None, id="as the profile has it"),
+        pytest.param(
+            ["--groups", *PROFILE["groups"], *FEWER_JOBS, "--group-components", "session=2"],
+            id="in fewer jobs",
+        ),
+        pytest.param([], id="as the profile has it"),
     ],
 )
 def test_a_run_through_sbatch_makes_the_bytes_of_a_local_run(
-    slurm_cluster, checkout, tiny_run, groups
+    slurm_cluster, checkout, tiny_run, grouped
 ):
     """Every table, figure, weight and activation is compared."""
-    said = submitted(checkout, *(["--groups", *groups] if groups else [])).ends_well()
+    run = submitted(checkout, *grouped)
+    said = run.ends_well()
     assert said.count("has been submitted with SLURM jobid") > 20
-    assert groups or "Submitted array job" in said
+    figures = len(list((checkout.results / "figures").glob("*.png")))
+    asks_for_one_part_at_a_time(run.name(), figures)
+    assert grouped or "Submitted array job" in said
     for folder in MADE:
         assert not unlike(tiny_run.checkout.results / folder, checkout.results / folder), folder
     assert not checkout.jobs("--configfile", "tiny.yaml"), "a local run finds nothing left to do"
     recorded_as_a_local_run_is(checkout, tiny_run.checkout)
+
+
+def asks_for_one_part_at_a_time(name: str, figures: int) -> None:
+    """The plugin does a group's parts one by one: the largest one's memory, the minutes of all."""
+    command = ["squeue", "--noheader", "--states=all", "--name", name, "--format=%k|%C|%m|%l"]
+    rows = subprocess.check_output(command, text=True, timeout=60).splitlines()
+    minutes = Counter()
+    for comment, cpus, memory, limit in (row.split("|") for row in rows):
+        group = re.match("rule_(session|figures)_", comment)
+        if group:
+            assert (cpus, memory) == ("1", "2000M" if "assemble_tables" in comment else "1000M")
+            hours, more, _ = (int(part) for part in f"0:{limit}".split(":")[-3:])
+            minutes[group.group(1)] += 60 * hours + more
+    assert minutes["session"] == 4 * (10 + 30), "simulated and converted"
+    assert minutes["figures"] == 30 + 10 * (figures + 1), "tables, figures, claims"
 
 
 def recorded_as_a_local_run_is(checkout, local) -> None:
