@@ -48,7 +48,7 @@ SelectTypeParameters=CR_CPU_Memory
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=100000,bf_interval=1
-MinJobAge=300
+MinJobAge=3600
 SlurmdTimeout=10
 SlurmctldTimeout=10
 KillWait=2
