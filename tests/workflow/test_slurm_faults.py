@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 
@@ -13,7 +12,7 @@ from workflow_files import Checkout, bytes_of
 
 pytestmark = pytest.mark.slurm
 CONFIG = ("--configfile", "tiny.yaml")
-CONVERT, MEASURE = "convert_session", "measure_units"
+CONVERT = "convert_session"
 
 
 def like_undisturbed(checkout: Checkout, tiny_run) -> None:
@@ -60,29 +59,6 @@ def test_a_killed_controller_is_started_again_as_the_readme_says(slurm_cluster, 
     submitted(checkout, MANIFEST).ends_well()
     assert planted.runs_of(CONVERT) == 2
     like_undisturbed(checkout, tiny_run)
-
-
-@pytest.mark.slow
-def test_a_cancelled_task_of_an_array_is_tried_again(slurm_cluster, tiny_copy, tiny_run):
-    """So few jobs at a time that more of the rule are ready than are submitted together."""
-    planted = plant(tiny_copy, MEASURE)
-    shutil.rmtree(tiny_copy.results / "units")
-    lost = sum(job.startswith(MEASURE) for job in tiny_copy.jobs("units", *CONFIG))
-    run = submitted(tiny_copy, "units", jobs=2)
-    planted.reached()
-    task = tasks_of(run)[0]
-    assert re.fullmatch(r"\d+_\d+", task)
-    subprocess.run(["scancel", task], check=True, timeout=60)
-    planted.release()
-    run.ends_well()
-    assert planted.runs_of(MEASURE) == lost + 1
-    assert bytes_of(tiny_copy.results / "units") == bytes_of(tiny_run.checkout.results / "units")
-
-
-def tasks_of(run) -> list[str]:
-    """Ids of its jobs in the queue, an array's tasks each by itself."""
-    command = ["squeue", "--noheader", "--array", "--format=%i", "--name", run.name()]
-    return subprocess.check_output(command, text=True, timeout=60).split()
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ sys.path.insert(0, str(HOUSE))
 from snakemake.exceptions import WorkflowError
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-from glassbox.cluster_plugin import loaded_plugin, work_around_faults
+from glassbox.cluster_status import keep_unanswered_jobs, loaded_plugin
 from glassbox.code import Kept, code_of_script
 from glassbox.configuration import checked, read_schema
 from glassbox.errors import user_errors
@@ -40,7 +40,7 @@ from glassbox.sessions.source import (
 from glassbox.tensors.tasks import stimulus_of_tasks
 
 keep_one_timer(JobScheduler)
-work_around_faults(loaded_plugin())
+keep_unanswered_jobs(loaded_plugin())
 
 # Thousands of jobs are planned and all live to the end: to look through them for garbage again and
 # again took a third of the planning.
