@@ -70,7 +70,7 @@ def test_training_alone_asks_for_gpus_and_for_as_many_as_it_uses(
     given = f"decoders: {decoders}\ndictionaries: {dictionaries}\n"
     (checkout.root / "devices.yaml").write_text(given)
     said = dry_run(checkout, "all", "comparisons", "--configfile", "tiny.yaml", "devices.yaml")
-    parts = said.split("\nrule ")[1:]
+    parts = re.split(r"\n *rule ", said)[1:]  # those of a group stand further in
     found = {part.split(":")[0]: re.findall(r"\bgpu=([1-9]\d*)", part) for part in parts}
     assert {"train_decoder", "train_dictionary", "compare_dictionaries", "ablate_units"} <= set(
         found
