@@ -209,6 +209,13 @@ def test_random_sets_are_as_large_and_stand_beside_every_number(rows):
         assert row["available"] == (DIM if row["mediator"] in ("pca", "ica", "raw") else 32)
 
 
+def test_where_nothing_is_selective_no_component_is_taken_away(run, chosen):
+    doses = {name: {task: () for task in TASKS} for name in chosen}
+    lost = components_taken_away(chosen, run.trials.in_part(TEST), doses, 6, 0)
+    assert not lost.drop
+    assert not list(mediator_rows({"seed": 0}, [lost], bootstrap_weights(N // 3, 0, 200)))
+
+
 def test_without_a_basis_that_is_wanted_there_are_the_units_alone(run):
     options = InterventionOptions(baselines=())
     target = {task: np.arange(4) for task in TASKS}

@@ -19,7 +19,7 @@ TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs", "report")
 # Of a cohort of one mouse; genotype needs several.
 FIGURES = tuple("decoding insertion units ablation necessity controls steering".split())
-LONGEST_S = 1200  # a run that hangs fails its test instead of stopping all of them
+LONGEST_S = 2400  # a run that hangs fails its test instead of stopping all of them
 
 sys.path.append(str(ROOT / "tests" / "unit"))
 from tiny_nwb import tiny_nwb  # noqa: E402

@@ -213,7 +213,7 @@ def _without_latents(run: Run, trials: HookTrials) -> Iterator[dict[str, torch.T
 
 
 def mediator_rows(about: Row, folds: Sequence[Mediated], weights: np.ndarray) -> Iterator[Row]:
-    """Rows of mediators.csv of one seed, folds pooled.
+    """Rows of mediators.csv of one seed, folds pooled; none where nothing was taken away.
 
     Args:
         about: columns that name cohort and seed.
@@ -221,6 +221,8 @@ def mediator_rows(about: Row, folds: Sequence[Mediated], weights: np.ndarray) ->
         weights: bootstrap weights of their trials, one after the other, (resamples, trials).
     """
     parts = [part for part in folds[0].drop if all(part in fold.drop for fold in folds)]
+    if not parts:
+        return
     before = {key: np.concatenate([f.before[key] for f in folds]) for key in folds[0].before}
     before = {key: values for key, values in before.items() if np.isfinite(values).any()}
     tasks = sorted({task for task, _ in before})
