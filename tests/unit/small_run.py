@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from glassbox.decoders.identity_keyed import IdentityKeyedDecoder
 from glassbox.decoders.options import DecoderOptions
@@ -18,7 +19,8 @@ NOTHING = np.zeros((1, 0), dtype=np.int64)
 EVERY = (*ABLATIONS, RESAMPLE, *KEEPING)
 
 
-def drawn_decoder():
+@pytest.fixture(scope="module")
+def decoder():
     """One whose attention is far from even."""
     options = DecoderOptions(dim=16, latents=6, heads=2)
     targets = targets_of(options, tuple(CLASSES), CLASSES)
@@ -36,7 +38,8 @@ def drawn_decoder():
     return model.requires_grad_(False)
 
 
-def drawn_pass():
+@pytest.fixture(scope="module")
+def clean():
     """Latents of the trials and a dictionary of 40 units, each trial with a donor."""
     generator = torch.Generator().manual_seed(1)
     latents = 2 * torch.randn(30, 6, 16, generator=generator) + 1
@@ -47,7 +50,8 @@ def drawn_pass():
     return made.with_donors(made, np.roll(np.arange(30), 7))
 
 
-def drawn_labels():
+@pytest.fixture(scope="module")
+def labels():
     """Classes of the trials; one has none."""
     rng = np.random.default_rng(0)
     made = {task: rng.integers(n, size=30) for task, n in CLASSES.items()}
@@ -55,9 +59,9 @@ def drawn_labels():
     return made
 
 
-def drawn_run():
+@pytest.fixture(scope="module")
+def run(decoder, clean, labels):
     """All of it together, as trials of two sessions, ten of each part."""
-    decoder, clean, labels = drawn_decoder(), drawn_pass(), drawn_labels()
     z = clean.dictionary.encode(clean.latents)
     trials = HookTrials(
         clean.latents,

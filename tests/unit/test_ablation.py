@@ -16,37 +16,17 @@ from glassbox.interventions.ablation import (
 from glassbox.interventions.donors import donors_of
 from glassbox.interventions.measure import say
 from glassbox.interventions.suffix import Suffix
-from small_run import EVERY, NOTHING, drawn_decoder, drawn_labels, drawn_pass, drawn_run
-
-
-@pytest.fixture(scope="module")
-def decoder():
-    return drawn_decoder()
-
-
-@pytest.fixture(scope="module")
-def clean():
-    return drawn_pass()
-
-
-@pytest.fixture(scope="module")
-def labels():
-    return drawn_labels()
-
-
-@pytest.fixture(scope="module")
-def run():
-    return drawn_run()
+from small_run import EVERY, NOTHING, clean, decoder, labels, run  # noqa: F401  (fixtures)
 
 
 @pytest.mark.parametrize("ablation", ["zero", "mean"])
-def test_error_preserving_ablation_of_no_unit_changes_no_bit(clean, ablation):
+def test_error_preserving_ablation_of_no_unit_changes_no_bit(clean, ablation):  # noqa: F811
     mask = as_mask(NOTHING, clean.dictionary.width)
     after = ablated(clean, clean.latents, mask, ablation)
     assert torch.equal(after[:, :, 0], clean.latents)
 
 
-def test_splicing_without_ablation_is_the_reconstruction(clean):
+def test_splicing_without_ablation_is_the_reconstruction(clean):  # noqa: F811
     mask = as_mask(NOTHING, clean.dictionary.width)
     after = ablated(clean, clean.reconstruction(), mask, "zero")
     assert torch.equal(after[:, :, 0], clean.dictionary(clean.latents))
@@ -54,7 +34,7 @@ def test_splicing_without_ablation_is_the_reconstruction(clean):
 
 @pytest.mark.parametrize("ablation", EVERY)
 @pytest.mark.parametrize("intervention", ["spliced", "error_preserving"])
-def test_ablation_is_its_formula(clean, intervention, ablation):
+def test_ablation_is_its_formula(clean, intervention, ablation):  # noqa: F811
     d, x = clean.dictionary, clean.latents
     sets = np.array([[0, 5, 9], [1, 2, 3]])
     base = x if intervention == "error_preserving" else clean.reconstruction()
@@ -71,7 +51,9 @@ def test_ablation_is_its_formula(clean, intervention, ablation):
 
 
 def test_without_ablation_the_decoder_reads_the_latents_or_their_reconstruction(
-    decoder, clean, labels
+    decoder,
+    clean,
+    labels,  # noqa: F811
 ):
     for intervention, latents in (
         ("error_preserving", clean.latents),
@@ -83,7 +65,7 @@ def test_without_ablation_the_decoder_reads_the_latents_or_their_reconstruction(
             np.testing.assert_allclose(said.log_probability[task][:, 0], expected, atol=2e-5)
 
 
-def test_half_the_strength_is_half_the_change(clean):
+def test_half_the_strength_is_half_the_change(clean):  # noqa: F811
     mask = as_mask(np.array([[0, 5, 9, 20, 30]]), clean.dictionary.width)
     whole = ablated(clean, clean.latents, mask, "mean") - clean.latents.unsqueeze(2)
     half = ablated(clean, clean.latents, mask, "mean", 0.5) - clean.latents.unsqueeze(2)
@@ -91,7 +73,7 @@ def test_half_the_strength_is_half_the_change(clean):
 
 
 @pytest.mark.parametrize("ablation", KEEPING)
-def test_keeping_all_units_changes_no_bit(clean, ablation):
+def test_keeping_all_units_changes_no_bit(clean, ablation):  # noqa: F811
     width = clean.dictionary.width
     everything = as_mask(np.arange(width)[None], width)
     for base in (clean.latents, clean.reconstruction()):
@@ -99,26 +81,26 @@ def test_keeping_all_units_changes_no_bit(clean, ablation):
         assert torch.equal(after[:, :, 0], base)
 
 
-def test_keeping_no_unit_leaves_the_bias(clean):
+def test_keeping_no_unit_leaves_the_bias(clean):  # noqa: F811
     after = ablated(clean, clean.reconstruction(), as_mask(NOTHING, 40), "keep_zero")
     bias = clean.dictionary.b_dec.expand_as(clean.latents)
     torch.testing.assert_close(after[:, :, 0], bias, rtol=0, atol=1e-5)
 
 
-def test_resampling_from_itself_changes_nothing(clean):
+def test_resampling_from_itself_changes_nothing(clean):  # noqa: F811
     own = clean.with_donors(clean, np.full(30, -1))
     everything = as_mask(np.arange(40)[None], 40)
     after = ablated(own, clean.latents, everything, RESAMPLE)[:, :, 0]
     torch.testing.assert_close(after, clean.latents, rtol=0, atol=1e-5)
 
 
-def test_resampling_all_units_is_the_donors_reconstruction(clean):
+def test_resampling_all_units_is_the_donors_reconstruction(clean):  # noqa: F811
     after = ablated(clean, clean.reconstruction(), as_mask(np.arange(40)[None], 40), RESAMPLE)
     expected = clean.reconstruction()[np.roll(np.arange(30), 7)]
     torch.testing.assert_close(after[:, :, 0], expected, rtol=0, atol=1e-5)
 
 
-def test_donors_agree_on_the_other_variables_and_are_of_the_same_session(run):
+def test_donors_agree_on_the_other_variables_and_are_of_the_same_session(run):  # noqa: F811
     trials = run.trials
     for kind in ("nearest", "agreeing", "differing"):
         found = donors_of(trials, trials, "direction", np.random.default_rng(0), kind)
@@ -132,7 +114,7 @@ def test_donors_agree_on_the_other_variables_and_are_of_the_same_session(run):
             assert (own[found[has]] != own[has]).all()
 
 
-def test_where_none_agrees_on_all_a_resampled_trial_takes_the_nearest_and_a_patched_one_none(run):
+def test_where_none_agrees_on_all_a_resampled_trial_takes_the_nearest_and_a_patched_one_none(run):  # noqa: F811
     alone = {task: label.copy() for task, label in run.trials.labels.items()}
     alone["temporal_frequency"][0] = 77
     trials = HookTrials(**{**run.trials.__dict__, "labels": alone})

@@ -13,20 +13,10 @@ from glassbox.interventions.ablation import (
 from glassbox.interventions.patterns import patterns_of
 from glassbox.interventions.read_space import SetReader
 from glassbox.interventions.suffix import Suffix
-from small_run import CLASSES, EVERY, drawn_decoder, drawn_pass
+from small_run import CLASSES, EVERY, clean, decoder  # noqa: F401  (fixtures)
 
 
-@pytest.fixture(scope="module")
-def decoder():
-    return drawn_decoder()
-
-
-@pytest.fixture(scope="module")
-def clean():
-    return drawn_pass()
-
-
-def test_the_batched_suffix_equals_the_decoders_readout(decoder, clean):
+def test_the_batched_suffix_equals_the_decoders_readout(decoder, clean):  # noqa: F811
     expected = decoder.double().readout(clean.latents.double())
     exact = Suffix(decoder, decoder.tasks)(clean.latents.double().unsqueeze(2))
     decoder.float()
@@ -37,7 +27,7 @@ def test_the_batched_suffix_equals_the_decoders_readout(decoder, clean):
 
 
 @pytest.mark.parametrize("ablation", ABLATIONS)
-def test_blocks_of_trials_and_sets_change_nothing(decoder, clean, ablation, monkeypatch):
+def test_blocks_of_trials_and_sets_change_nothing(decoder, clean, ablation, monkeypatch):  # noqa: F811
     sets = np.random.default_rng(0).permuted(np.tile(np.arange(40), (70, 1)), axis=1)[:, :5]
 
     def gathered():
@@ -69,7 +59,7 @@ class Explicit:
         return self.suffix(*given)
 
 
-def read_and_shown(clean, suffix, intervention, ablation, strength=1.0):
+def read_and_shown(clean, suffix, intervention, ablation, strength=1.0):  # noqa: F811
     """Logits of 150 sets by task, as they are read and of the latents that are left."""
     sets = np.random.default_rng(0).permuted(np.tile(np.arange(40), (150, 1)), axis=1)[:, :7]
     found = []
@@ -87,7 +77,11 @@ def read_and_shown(clean, suffix, intervention, ablation, strength=1.0):
 @pytest.mark.parametrize("intervention", ["spliced", "error_preserving"])
 @pytest.mark.parametrize("strength", [1.0, 0.3])
 def test_reading_sets_equals_reading_the_latents_that_they_leave(
-    decoder, clean, intervention, ablation, strength
+    decoder,
+    clean,
+    intervention,
+    ablation,
+    strength,  # noqa: F811
 ):
     suffix = Suffix(decoder, decoder.tasks)
     read, shown = read_and_shown(clean, suffix, intervention, ablation, strength)
@@ -96,7 +90,7 @@ def test_reading_sets_equals_reading_the_latents_that_they_leave(
         torch.testing.assert_close(read[task], shown[task], rtol=0, atol=1e-4)
 
 
-def test_attention_too_sharp_for_sums_over_states_is_read_set_by_set(decoder, clean, monkeypatch):
+def test_attention_too_sharp_for_sums_over_states_is_read_set_by_set(decoder, clean, monkeypatch):  # noqa: F811
     suffix = Suffix(decoder, decoder.tasks)
     suffix.fold = suffix.fold.clone()
     suffix.fold[:, : len(CLASSES) * suffix.heads] *= 200

@@ -14,12 +14,7 @@ from glassbox.interventions.measure import say
 from glassbox.interventions.plan import DosePlan
 from glassbox.interventions.rows import ablation_rows, against_controls, confusion_rows
 from glassbox.statistics import bootstrap_weights
-from small_run import CLASSES, EVERY, drawn_run
-
-
-@pytest.fixture(scope="module")
-def run():
-    return drawn_run()
+from small_run import CLASSES, EVERY, clean, decoder, labels, run  # noqa: F401  (fixtures)
 
 
 def test_scores_leave_out_trials_without_a_class():
@@ -31,7 +26,7 @@ def test_scores_leave_out_trials_without_a_class():
     assert said[:, 0].tolist() == [1, 0, 1]
 
 
-def made_effects(run, folds=1, condition=("error_preserving", "zero")):
+def made_effects(run, folds=1, condition=("error_preserving", "zero")):  # noqa: F811
     plan = DosePlan(
         2,
         {
@@ -48,7 +43,7 @@ def made_effects(run, folds=1, condition=("error_preserving", "zero")):
     return effects_of([fold] * folds, *condition, 3)
 
 
-def test_a_target_with_too_few_matched_sets_has_no_match(run):
+def test_a_target_with_too_few_matched_sets_has_no_match(run):  # noqa: F811
     effects = made_effects(run)
     variables = {variable for _, variable, _, _ in effects.matched_drop}
     assert variables == {"direction"}
@@ -61,7 +56,7 @@ def test_a_target_with_too_few_matched_sets_has_no_match(run):
             assert row["n_controls"] == 3 and row["p"] >= 1 / 4
 
 
-def test_rows_are_the_full_matrix_with_drops_that_add_up(run):
+def test_rows_are_the_full_matrix_with_drops_that_add_up(run):  # noqa: F811
     effects = made_effects(run)
     doses = {"direction": (2,), "temporal_frequency": (2,)}
     rows = list(ablation_rows({}, effects, doses, bootstrap_weights(10, 0, 200), True))
@@ -83,7 +78,7 @@ def test_rows_are_the_full_matrix_with_drops_that_add_up(run):
     assert crossed["drop"] == by["temporal_frequency", "direction", "accuracy"]["drop"]
 
 
-def test_folds_are_pooled_over_trials_and_matched_sets_with_them(run):
+def test_folds_are_pooled_over_trials_and_matched_sets_with_them(run):  # noqa: F811
     one, two = made_effects(run), made_effects(run, folds=2)
     for key, drop in one.drop.items():
         assert len(two.drop[key]) == 2 * len(drop)
@@ -91,10 +86,10 @@ def test_folds_are_pooled_over_trials_and_matched_sets_with_them(run):
         np.testing.assert_allclose(two.matched_drop[key], drops)
 
 
-def test_a_matched_drop_is_what_its_set_costs(run):
+def test_a_matched_drop_is_what_its_set_costs(run):  # noqa: F811
     effects = made_effects(run)
     test = run.trials.in_part(2)
-    clean = run.clean_pass(test)
+    clean = run.clean_pass(test)  # noqa: F811
     after = say(clean, run.suffix, test.labels, np.array([[8, 9]]), "error_preserving", "zero")
     before = effects.before["direction", "log_probability"]
     expected = np.nanmean(before - after.log_probability["direction"][:, 0])
@@ -104,7 +99,7 @@ def test_a_matched_drop_is_what_its_set_costs(run):
 
 @pytest.mark.parametrize("ablation", EVERY)
 @pytest.mark.parametrize("held", [1, 5, 4096])
-def test_doses_read_together_say_what_each_says_alone(run, ablation, held, monkeypatch):
+def test_doses_read_together_say_what_each_says_alone(run, ablation, held, monkeypatch):  # noqa: F811
     monkeypatch.setattr("glassbox.interventions.effects.SETS_HELD", held)
     rng = np.random.default_rng(0)
     plans = [
@@ -131,7 +126,7 @@ def test_doses_read_together_say_what_each_says_alone(run, ablation, held, monke
 
 @pytest.mark.parametrize("intervention", ["spliced", "error_preserving"])
 @pytest.mark.parametrize("ablation", EVERY)
-def test_every_ablation_has_the_same_baseline_and_controls(run, intervention, ablation):
+def test_every_ablation_has_the_same_baseline_and_controls(run, intervention, ablation):  # noqa: F811
     effects = made_effects(run, condition=(intervention, ablation))
     plain = made_effects(run, condition=(intervention, "zero"))
     for key, before in plain.before.items():
@@ -143,7 +138,7 @@ def test_every_ablation_has_the_same_baseline_and_controls(run, intervention, ab
         assert sum(r["control"] == control for r in rows) == 2 * 2 * 2
 
 
-def test_a_resampled_control_set_has_the_donors_of_the_variable_that_it_controls(run):
+def test_a_resampled_control_set_has_the_donors_of_the_variable_that_it_controls(run):  # noqa: F811
     effects = made_effects(run, condition=("error_preserving", RESAMPLE))
     sources = {(control, variable) for _, control, variable, _, _ in effects.drop}
     assert {("other_variable", v) for v in CLASSES} | {("top_energy", v) for v in CLASSES} < sources
@@ -162,7 +157,7 @@ def test_p_counts_the_target_itself():
     assert against_controls(0.5, None) == {"n_controls": 0}
 
 
-def test_confusion_counts_every_trial_with_a_class_once(run):
+def test_confusion_counts_every_trial_with_a_class_once(run):  # noqa: F811
     test = run.trials.in_part(2)
     effects = made_effects(run)
     classes = {task: [str(i) for i in range(n)] for task, n in CLASSES.items()}

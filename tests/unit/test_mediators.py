@@ -24,7 +24,7 @@ from glassbox.interventions.mediators import (
 )
 from glassbox.interventions.runs import Run
 from glassbox.statistics import bootstrap_weights
-from test_ablation import CLASSES, clean, decoder, labels, run  # noqa: F401  (fixtures)
+from small_run import CLASSES, clean, decoder, labels, run  # noqa: F401  (fixtures)
 
 DOSES = {"direction": (1, 2), "temporal_frequency": (2, 99)}
 

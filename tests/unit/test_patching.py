@@ -12,7 +12,7 @@ from glassbox.dictionaries.activations import HookTrials
 from glassbox.interventions.patching import EVERYTHING, Pairs, pairs_of, patching_rows, scores_of
 from glassbox.interventions.plan import DosePlan
 from glassbox.interventions.runs import Run
-from test_ablation import CLASSES, NOTHING, clean, decoder, labels, run  # noqa: F401  (fixtures)
+from small_run import CLASSES, NOTHING, clean, decoder, labels, run  # noqa: F401  (fixtures)
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,9 @@ from glassbox.interventions.ranking import (
 )
 from glassbox.interventions.runs import Run, capped
 from glassbox.options import options_from
-from small_run import CLASSES, NOTHING, drawn_run
+from small_run import CLASSES, NOTHING, clean, decoder, labels, run  # noqa: F401  (fixtures)
 
 BY_EFFECT = InterventionOptions(ranking="effect", max_selection_trials=0)
-
-
-@pytest.fixture(scope="module")
-def run():
-    return drawn_run()
 
 
 def test_doses_stop_at_what_is_available():
@@ -40,7 +35,7 @@ def test_net_effect_is_the_drop_less_the_mean_drop_of_the_others():
     np.testing.assert_allclose(net_effect(drop, "a"), [0.7, 0.0])
 
 
-def test_units_are_ranked_on_selection_trials_alone(run):
+def test_units_are_ranked_on_selection_trials_alone(run):  # noqa: F811
     candidates = Candidates(
         {task: np.arange(40) for task in CLASSES}, {task: np.ones(40) for task in CLASSES}
     )
@@ -62,12 +57,12 @@ def test_units_are_ranked_on_selection_trials_alone(run):
     assert not np.array_equal(ranked(other), first)
 
 
-def test_the_first_unit_by_effect_costs_its_variable_most(run):
+def test_the_first_unit_by_effect_costs_its_variable_most(run):  # noqa: F811
     alive = np.flatnonzero(run.alive)
     candidates = Candidates({task: alive for task in CLASSES}, {t: np.ones(40) for t in CLASSES})
     first = rank_units(run, candidates, BY_EFFECT, np.random.default_rng(0)).target
     selection = run.trials.in_part(1)
-    clean = run.clean_pass(selection)
+    clean = run.clean_pass(selection)  # noqa: F811
     argument = (clean, run.suffix, selection.labels)
     before = say(*argument, NOTHING, "error_preserving", "zero").log_probability
     after = say(*argument, alive[:, None], "error_preserving", "zero").log_probability
@@ -77,7 +72,7 @@ def test_the_first_unit_by_effect_costs_its_variable_most(run):
 
 
 @pytest.mark.parametrize("power", [0.0, 0.75])
-def test_efficiency_is_the_effect_over_a_power_of_the_energy(run, power):
+def test_efficiency_is_the_effect_over_a_power_of_the_energy(run, power):  # noqa: F811
     alive = np.flatnonzero(run.alive)
     candidates = Candidates({task: alive for task in CLASSES}, {t: np.ones(40) for t in CLASSES})
     options = InterventionOptions(energy_power=power, max_selection_trials=0)
@@ -104,7 +99,7 @@ def test_selective_units_are_read_by_seed_fold_and_variable(tmp_path):
         read_candidates(path, tuple(CLASSES))
 
 
-def test_a_cap_takes_trials_evenly_from_the_sessions(run):
+def test_a_cap_takes_trials_evenly_from_the_sessions(run):  # noqa: F811
     few = capped(run.trials, 7, "seed")
     assert len(few) == 7
     assert sorted(np.bincount(few.session_index)) == [3, 4]

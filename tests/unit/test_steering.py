@@ -19,7 +19,7 @@ from glassbox.interventions.steering import (
     steering_rows,
 )
 from glassbox.options import options_from
-from test_ablation import CLASSES, clean, decoder, labels, run  # noqa: F401  (fixtures)
+from small_run import CLASSES, clean, decoder, labels, run  # noqa: F401  (fixtures)
 
 NAMES = {task: [str(i) for i in range(n)] for task, n in CLASSES.items()}
 
