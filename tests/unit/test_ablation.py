@@ -51,8 +51,8 @@ def test_ablation_is_its_formula(clean, intervention, ablation):  # noqa: F811
 
 
 def test_without_ablation_the_decoder_reads_the_latents_or_their_reconstruction(
-    decoder,
-    clean,
+    decoder,  # noqa: F811
+    clean,  # noqa: F811
     labels,  # noqa: F811
 ):
     for intervention, latents in (

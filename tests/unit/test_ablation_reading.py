@@ -77,11 +77,11 @@ def read_and_shown(clean, suffix, intervention, ablation, strength=1.0):  # noqa
 @pytest.mark.parametrize("intervention", ["spliced", "error_preserving"])
 @pytest.mark.parametrize("strength", [1.0, 0.3])
 def test_reading_sets_equals_reading_the_latents_that_they_leave(
-    decoder,
-    clean,
+    decoder,  # noqa: F811
+    clean,  # noqa: F811
     intervention,
     ablation,
-    strength,  # noqa: F811
+    strength,
 ):
     suffix = Suffix(decoder, decoder.tasks)
     read, shown = read_and_shown(clean, suffix, intervention, ablation, strength)
