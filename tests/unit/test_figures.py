@@ -399,6 +399,45 @@ def test_each_mediator_is_drawn_at_one_size_beside_what_the_other_variables_lose
     assert places == sorted(places)
 
 
+FLASHED = {"direction": "orientation", "temporal_frequency": "spatial_frequency"}
+
+
+def renamed(table, cohort, *columns):
+    """A table as of static gratings."""
+    frame = read_table(table, cohort / f"{table}.csv")
+    return frame.replace({column: FLASHED for column in columns})
+
+
+def test_units_of_flashed_gratings_are_mapped_by_what_they_are_tuned_to(cohort):
+    found = renamed("units", cohort, "variable"), renamed("tuning", cohort, "variable")
+    # Half a turn: twelve conditions would not be found among eight.
+    angle = found[1].variable == "orientation"
+    found[1].loc[angle, "condition"] = [f"{float(c) / 2:g}" for c in found[1][angle].condition]
+    angle = found[0].variable == "orientation"
+    found[0].loc[angle, "preferred"] = [f"{float(c) / 2:g}" for c in found[0][angle].preferred]
+    rows = list(units.numbers(*found, OPTIONS))
+    maps = {row["panel"] for row in rows if row["kind"] == "map"}
+    assert maps == {"orientation", "spatial_frequency"}
+    polars = [row for row in rows if row["kind"] == "polar"]
+    assert polars and max(float(row["condition"]) for row in polars) < 180
+    (note,) = (row["text"] for row in rows if row["kind"] == "note")
+    assert " per orientation" in note and "prefer each orientation" in note
+    assert all(row.get("panel") not in FLASHED for row in rows)
+
+
+def test_drops_by_dose_are_drawn_of_three_variables_genotype_among_them(cohort):
+    both = read_table("ablation", cohort / "ablation.csv")
+    more = both.replace({"selected_for": FLASHED, "measured_on": FLASHED})
+    confusion = read_table("confusion", cohort / "confusion.csv")
+    for table, expected in (
+        (pd.concat([both, more]), {"direction", "temporal_frequency", "genotype"}),
+        (more, {"orientation", "spatial_frequency", "genotype"}),
+    ):
+        rows = list(ablation.numbers(table, confusion, OPTIONS))
+        drawn = {p for r in rows if (p := r.get("panel", "")).startswith("dose_")}
+        assert drawn == {f"dose_{variable}" for variable in expected}
+
+
 def test_mediators_without_random_sets_are_drawn_without_their_bars(cohort, tmp_path):
     """`interventions.mediator_controls: 0`."""
     copytree(cohort, tmp_path, dirs_exist_ok=True)

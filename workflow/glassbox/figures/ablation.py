@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ DOSE = "dose_"
 CONFUSION = "confusion_"
 BEYOND = 0.01  # a p below it lies beyond the 99th percentile of the matched random sets
 MOST_CONFUSIONS = 2  # variables; two matrices each
+MOST_DOSES = 3  # variables whose drops by number of units are drawn
 
 
 def numbers(
@@ -45,9 +46,9 @@ def numbers(
     for chosen in variables:
         for measured in variables:
             yield from _cell(rows, chosen, measured, dose)
-    for measured in variables:
+    for measured in _drawn_by_dose(rows, variables):
         yield from _dose_response(rows, confusion, measured)
-    if variables and GENOTYPE not in variables:
+    if 0 < len(variables) < MOST_DOSES and GENOTYPE not in variables:
         text = (
             "Genotype: not testable with these data (it needs at least two lines of several mice)"
         )
@@ -65,16 +66,17 @@ def numbers(
         yield {"kind": "title", "text": _title(cohort)}
 
 
+def _drawn_by_dose(rows: pd.DataFrame, variables: Sequence[str]) -> list[str]:
+    """As many as there is room for: genotype, then those that units were selected for."""
+    have = set(rows[rows.control == "target"].selected_for)
+    first = sorted(variables, key=lambda v: (v != GENOTYPE, v not in have))[:MOST_DOSES]
+    return [variable for variable in variables if variable in first]
+
+
 def _title(cohort: str) -> str:
     return (
         f"What does the decoder lose without the units of a variable? ({cohort_in_words(cohort)})"
     )
-
-
-def _why_no_genotype(level: str) -> str:
-    if level == "all":
-        return "Genotype: not tested (no fold of held-out mice in the tables)"
-    return "Genotype: not testable with these data (it needs at least two lines of several mice)"
 
 
 def _of_one_kind(table: pd.DataFrame, options: FiguresOptions) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def _draw_matrix(axes, rows: pd.DataFrame) -> None:
                 _cell_text(here),
                 ha="center",
                 va="center",
-                fontsize=style.NOTE_PT,
+                fontsize=style.NOTE_PT * min(3 / len(names), 1),
                 color="white" if grid[i, j] > 0.55 * top else "black",
                 linespacing=1.25,
             )

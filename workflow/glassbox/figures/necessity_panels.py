@@ -63,7 +63,7 @@ def draw(numbers: pd.DataFrame):
     if not compared:
         return figure
     below = figure.add_gridspec(
-        1, len(variables), left=0.15, right=0.95, top=foot + 0.215, bottom=foot + 0.045, wspace=0.45
+        1, len(variables), left=0.15, right=0.95, top=foot + 0.215, bottom=foot + 0.045, wspace=0.55
     )
     for column, variable in enumerate(variables):
         rows = numbers[numbers.panel == MEDIATOR + variable]

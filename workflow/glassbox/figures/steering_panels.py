@@ -95,7 +95,7 @@ def _draw_matrix(axes, rows: pd.DataFrame, letter: str) -> None:
     table = rows.pivot_table(index="asked", columns="moved_to", values="value")
     table = table.reindex(index=names, columns=names)
     image = axes.imshow(table, cmap=style.shades_of(variable), vmin=0, vmax=1, aspect="equal")
-    axes.set_xticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 2 else 0)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0)
     unit = style.VARIABLE_UNITS.get(variable, "")

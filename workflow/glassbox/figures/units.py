@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ from glassbox.figures.output import text_of
 from glassbox.figures.summaries import counted
 
 GENOTYPE = "genotype"
-POLAR = "direction"
-MAPPED = ("direction", "temporal_frequency")
+# Two of them are mapped, the first that the tables have.
+MAPPED = ("direction", "temporal_frequency", "orientation", "spatial_frequency", "phase")
+POLAR = {"direction": 1, "orientation": 2}  # how often a turn shows each value
 COUNTS = "counts"
 EXAMPLES = "examples"
 MOST_POLARS = 8  # in one row of a page
@@ -34,13 +35,19 @@ def numbers(
         seed, fold = _first_fit(units)
         units = units[(units.seed == seed) & (units.fold == fold)]
         tuning = tuning[(tuning.seed == seed) & (tuning.fold == fold)]
-    for variable in MAPPED:
+    for variable in mapped(units.variable):
         yield from _map(units, tuning, variable)
     yield from _examples(units, tuning, options)
     yield from _genotype(units, tuning)
     if len(units):
         yield {"kind": "note", "text": _note(units, tuning, cohort)}
         yield {"kind": "title", "text": _title(cohort)}
+
+
+def mapped(names: Iterable[str]) -> list[str]:
+    """The variables whose tuning is mapped, of those that a table or a figure has."""
+    known = set(names)
+    return sorted(MAPPED, key=lambda variable: variable not in known)[:2]
 
 
 def _title(cohort: str) -> str:
@@ -101,13 +108,19 @@ def _map(units: pd.DataFrame, tuning: pd.DataFrame, variable: str) -> Iterator[d
 def _examples(
     units: pd.DataFrame, tuning: pd.DataFrame, options: FiguresOptions
 ) -> Iterator[dict[str, Any]]:
-    """For each direction, the selective unit that prefers it and varies most with direction."""
-    measured = units[(units.variable == POLAR) & (units.selective == "true")]
+    """For each direction, the selective unit that prefers it and varies most with direction.
+
+    Of orientation where there are no directions.
+    """
+    polar = next((v for v in POLAR if v in set(units.variable)), None)
+    measured = units[(units.variable == polar) & (units.selective == "true")]
     ranked = measured.sort_values(["effect_size", "unit"], ascending=[False, True])
     best = ranked.drop_duplicates("preferred")
     best = best.iloc[: min(options.examples, MOST_POLARS)]
     best = best.assign(angle=pd.to_numeric(best.preferred)).sort_values("angle")
-    responses, errors = _curves(tuning, POLAR), _curves(tuning, POLAR, "sem")
+    if polar:
+        yield {"panel": EXAMPLES, "kind": "axis", "text": polar}
+    responses, errors = _curves(tuning, polar), _curves(tuning, polar, "sem")
     for place, unit in enumerate(best.itertuples()):
         curve, sem = responses.loc[unit.unit], errors.loc[unit.unit]
         for condition in curve.index:
@@ -120,13 +133,15 @@ def _examples(
                 "value": curve[condition],
                 "low": curve[condition] - sem[condition],
                 "high": curve[condition] + sem[condition],
-                "text": f"unit {int(unit.unit)}\nOSI {unit.osi:.2f}, DSI {unit.dsi:.2f}",
+                "text": f"unit {int(unit.unit)}\nOSI {unit.osi:.2f}"
+                + (f", DSI {unit.dsi:.2f}" if np.isfinite(unit.dsi) else ""),
             }
 
 
 def _counts(units: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Of each variable, the share of living units that are selective, for each seed and fold."""
-    for variable in dict.fromkeys([*MAPPED, *sorted(set(units.variable) - {GENOTYPE}), GENOTYPE]):
+    first = mapped(units.variable)
+    for variable in dict.fromkeys([*first, *sorted(set(units.variable) - {GENOTYPE}), GENOTYPE]):
         rows = units[units.variable == variable]
         fits = rows.assign(yes=(rows.selective == "true").astype(float))
         shares = fits.groupby(["seed", "fold"]).yes.agg(["mean", "size"]).reset_index()
@@ -203,7 +218,8 @@ def _difference_in_sd(rows: pd.DataFrame, first: str, second: str) -> pd.Series:
 
 def _note(units: pd.DataFrame, tuning: pd.DataFrame, cohort: str) -> str:
     seed, fold = int(units.seed.iloc[0]), units.fold.iloc[0]
-    trials = tuning[tuning.variable.isin(MAPPED)].groupby("variable").n.median()
+    trials = tuning[tuning.variable.isin(mapped(units.variable))].groupby("variable").n.median()
+    polar = next((v for v in POLAR if v in set(units.variable)), "direction")
     per = ", ".join(f"{int(n)} per {v.replace('_', ' ')}" for v, n in trials.items())
     text = (
         f"a, b, d and e: units of one fit (seed {seed}, fold {fold}; dictionary "
@@ -220,8 +236,9 @@ def _note(units: pd.DataFrame, tuning: pd.DataFrame, cohort: str) -> str:
         if units.hook.iloc[0].startswith("queries"):
             text += f"Note: {CONFOUNDED}. "
     return text + (
-        "e: of the units that prefer each direction, the one whose activation direction explains "
-        "best (±SEM over trials; the rim is its largest response)."
+        f"e: of the units that prefer each {polar}, the one whose activation {polar} explains "
+        "best (±SEM over trials; the rim is its largest response"
+        + ("; each orientation stands at both of its ends)." if POLAR[polar] == 2 else ").")
     )
 
 
@@ -242,10 +259,10 @@ def draw(numbers: pd.DataFrame):
         wspace=0.62,
         width_ratios=[1.15, 0.85, 1.0, 1.25],
     )
-    for i, variable in enumerate(MAPPED):
+    for i, variable in enumerate(mapped(numbers.panel)):
         axes = figure.add_subplot(top[0, i])
         rows = numbers[numbers.panel == variable]
-        _draw_map(figure, axes, rows, variable)
+        _draw_map(figure, axes, rows, variable, first=i == 0)
         name = style.name_of(variable).capitalize()
         style.panel_title(axes, "ab"[i], name, text_of(numbers, "title", variable))
     axes = figure.add_subplot(top[0, 2])
@@ -258,7 +275,7 @@ def draw(numbers: pd.DataFrame):
     return figure
 
 
-def _draw_map(figure, axes, rows: pd.DataFrame, variable: str) -> None:
+def _draw_map(figure, axes, rows: pd.DataFrame, variable: str, first: bool) -> None:
     from glassbox.figures import style
 
     cells = rows[rows.kind == "map"]
@@ -275,9 +292,10 @@ def _draw_map(figure, axes, rows: pd.DataFrame, variable: str) -> None:
         vmin=0,
         vmax=1,
     )
-    axes.set_xticks(range(len(conditions)), conditions, rotation=90 if len(conditions) > 6 else 0)
+    crowded = len(conditions) > 6 or max(map(len, conditions)) > 3
+    axes.set_xticks(range(len(conditions)), conditions, rotation=90 if crowded else 0)
     axes.set_xlabel(f"{style.name_of(variable).capitalize()} ({style.VARIABLE_UNITS[variable]})")
-    axes.set_ylabel("Unit, by preference" if variable == MAPPED[0] else "")
+    axes.set_ylabel("Unit, by preference" if first else "")
     axes.locator_params(axis="y", nbins=5, integer=True)
     for spine in axes.spines.values():
         spine.set_visible(True)
@@ -341,11 +359,13 @@ def _draw_genotype(axes, rows: pd.DataFrame) -> None:
 def _draw_examples(figure, rows: pd.DataFrame, foot: float) -> None:
     from glassbox.figures import style
 
+    polar = text_of(rows, "axis", EXAMPLES) or "direction"
+    rows = rows[rows.kind == "polar"]
     places = sorted(set(rows.place))
     bottom, height, left, width = foot + 0.085, 0.135, 0.065, 0.925
     if not places:
         axes = figure.add_axes((left, bottom, width, height))
-        style.say_instead(axes, "No unit is selective for direction: no example to show.", 80)
+        style.say_instead(axes, f"No unit is selective for {polar}: no example to show.", 80)
         style.panel_title(axes, "e", "Example units")
         return
     step = width / MOST_POLARS
@@ -353,17 +373,20 @@ def _draw_examples(figure, rows: pd.DataFrame, foot: float) -> None:
         cell = (left + i * step + 0.014, bottom, step - 0.028, height)
         axes = figure.add_axes(cell, projection="polar")
         here = rows[rows.place == place].sort_values("condition", key=lambda c: c.map(float))
-        _draw_polar(axes, here, labelled=i == 0)
+        _draw_polar(axes, here, polar, labelled=i == 0)
         if i == 0:
-            style.panel_title(axes, "e", "Example units, by preferred direction", "\n", dx_mm=9)
+            style.panel_title(axes, "e", f"Example units, by preferred {polar}", "\n", dx_mm=9)
 
 
-def _draw_polar(axes, rows: pd.DataFrame, labelled: bool) -> None:
+def _draw_polar(axes, rows: pd.DataFrame, polar: str, labelled: bool) -> None:
     from glassbox.figures import style
 
-    closed = [*range(len(rows)), 0]
-    angle = np.deg2rad(rows.condition.astype(float).to_numpy())[closed]
-    colour, top = style.colour_of(POLAR), rows.high.max()
+    turns = POLAR[polar]
+    closed = [*list(range(len(rows))) * turns, 0]
+    places = rows.condition.astype(float).to_numpy()
+    places = np.concatenate([places + 360 / turns * i for i in range(turns)])
+    angle = np.deg2rad([*places, places[0]])
+    colour, top = style.colour_of(polar), rows.high.max()
     low, high = rows.low.clip(lower=0).to_numpy()[closed], rows.high.to_numpy()[closed]
     axes.fill_between(angle, low, high, color=colour, alpha=0.25, lw=0)
     axes.plot(angle, rows.value.to_numpy()[closed], color=colour, lw=1.1, marker="o", ms=1.8)
